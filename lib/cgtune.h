@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cgtune - size thread pools and memory budgets from cgroup limits
+ *
+ *   cgtune_init()    read, plan, apply, remember: the one call of a service
+ *   cgtune_threads() worker threads to run, cgtune_memory() bytes to use
+ *   cgtune_fd()      one pollable descriptor: the limits changed
+ *
+ *   cgtune_read()    what the kernel allows      struct cgtune_limits
+ *   cgtune_plan()    what to do about it         struct cgtune_plan
+ *   cgtune_apply()   tell the language runtimes
+ *
+ * The same for every function, unless its comment says otherwise:
+ *  - 0 or a positive value is success, a negative one is -errno; the variable
+ *    errno is not part of the contract. Results are written last and are left
+ *    untouched on failure.
+ *  - Values are plain structs that begin with their size, which the caller
+ *    sets: struct cgtune_limits limits = { .size = sizeof(limits) };
+ *    Members may be added at the end, never moved (the rule of openat2(2)):
+ *    -EINVAL is a size below the first release's, -E2BIG an option that this
+ *    library does not know yet.
+ *  - Thread-safe; safe in a forked child. About 48 KiB of stack are used.
+ *  - Nothing is printed unless CGTUNE_LOG or a logger asks for it.
+ */
+#ifndef CGTUNE_H
+#define CGTUNE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** No limit, in every member that counts bytes. */
+#define CGTUNE_UNLIMITED UINT64_MAX
+/** Not known: the kernel does not count it, or the file cannot be read. */
+#define CGTUNE_UNKNOWN UINT64_MAX
+/** Room for a path, its final NUL included (PATH_MAX of the kernel). */
+#define CGTUNE_PATH_SIZE 4096
+
+/** Resources, as a mask. */
+enum cgtune_resource {
+	CGTUNE_CPU = 1u << 0,		/**< CPU quota, affinity, threads */
+	CGTUNE_MEMORY = 1u << 1,	/**< memory limit, memory.high, budget */
+	CGTUNE_MOVED = 1u << 2,		/**< the process is in another cgroup; cgtune_dispatch() only */
+};
+
+/** Who decided a value. cgtune_source_name() gives the word for it. */
+enum cgtune_source {
+	CGTUNE_SOURCE_NONE,
+	CGTUNE_SOURCE_OPTION,		/**< struct cgtune_options */
+	CGTUNE_SOURCE_CGROUP,		/**< a file of the cgroup or of an ancestor */
+	CGTUNE_SOURCE_AFFINITY,		/**< sched_getaffinity(2), cpuset(7) */
+	CGTUNE_SOURCE_HOST,		/**< the machine: no limit was found */
+	CGTUNE_SOURCE_OFF,		/**< the variable CGTUNE=off */
+	CGTUNE_SOURCE_CPUS,		/**< CGTUNE_CPUS */
+	CGTUNE_SOURCE_MEMORY,		/**< CGTUNE_MEMORY */
+	CGTUNE_SOURCE_THREADS,		/**< CGTUNE_THREADS */
+	CGTUNE_SOURCE_BUDGET,		/**< CGTUNE_BUDGET */
+	CGTUNE_SOURCE_GOMAXPROCS,	/**< GOMAXPROCS */
+	CGTUNE_SOURCE_GOMEMLIMIT,	/**< GOMEMLIMIT */
+	CGTUNE_SOURCE_AUTOMEMLIMIT,	/**< AUTOMEMLIMIT=off */
+};
+
+/** How a fraction of a CPU becomes a thread; the result is at least 1. */
+enum cgtune_rounding {
+	CGTUNE_ROUND_DEFAULT,		/**< CGTUNE_ROUND, else ceil */
+	CGTUNE_ROUND_CEIL,
+	CGTUNE_ROUND_FLOOR,
+	CGTUNE_ROUND_NEAREST,		/**< half goes up */
+};
+
+/** Flags of struct cgtune_options. */
+enum cgtune_flag {
+	CGTUNE_NO_ENV = 1u << 0,	/**< read no environment variable */
+	CGTUNE_NO_APPLY = 1u << 1,	/**< cgtune_init_with() sets nothing */
+	CGTUNE_CALL_RUNTIMES = 1u << 2,	/**< cgtune_apply() also calls runtimes that are already loaded:
+					     OpenMP, OpenBLAS, MKL, malloc arenas */
+};
+
+/** What struct cgtune_report tells of. */
+enum cgtune_report_kind {
+	CGTUNE_REPORT_WARNING,		/**< a value or file that was refused, and what was used instead */
+	CGTUNE_REPORT_LEVEL,		/**< one file of one level of the hierarchy that was looked at */
+	CGTUNE_REPORT_NOTE,		/**< a fact that explains an answer */
+};
+
+/**
+ * struct cgtune_report - one line of the explanation of an answer
+ *
+ * Strings end in NUL, may hold any other byte, and are valid only during the
+ * call; what does not apply is NULL.
+ */
+struct cgtune_report {
+	size_t size;
+	uint32_t kind;			/**< enum cgtune_report_kind */
+	uint32_t resource;		/**< CGTUNE_CPU, CGTUNE_MEMORY or 0 */
+	const char *file;		/**< path below the root, or NULL */
+	const char *variable;		/**< environment variable, or NULL */
+	const char *value;		/**< raw text of the file or variable, or NULL; may be cut */
+	const char *text;		/**< the sentence, without a final newline */
+};
+typedef void cgtune_report_fn(const struct cgtune_report *report, void *user);
+
+/**
+ * struct cgtune_options - what to read and how to decide
+ *
+ * NULL in its place, or zero in a member, is the default. Strings belong to
+ * the caller; those given to cgtune_init_with() must stay valid for the life
+ * of the process.
+ */
+struct cgtune_options {
+	size_t size;			/**< sizeof(struct cgtune_options) */
+	const char *root;		/**< directory that holds proc/ and sys/; default "/". With any
+					     other, nothing of the real host is read */
+	uint64_t cpu_milli;		/**< CPU limit instead of the quota; 1000 is one CPU */
+	uint64_t memory;		/**< memory limit instead of the cgroup's; bytes */
+	uint32_t permille;		/**< share of the memory limit to budget, 1 to 1000; default 900 */
+	uint32_t rounding;		/**< enum cgtune_rounding */
+	uint32_t flags;			/**< enum cgtune_flag */
+	int32_t pid;			/**< process to read of; default: the caller */
+	const char *cgroup;		/**< read of this cgroup instead: its path as in /proc/PID/cgroup */
+	cgtune_report_fn *report;	/**< is told every warning and every level looked at */
+	void *report_user;		/**< handed to report */
+};
+
+/**
+ * struct cgtune_limits - facts: what the kernel grants this process
+ *
+ * The CPU limit is the smallest quota/period over the cgroup and its visible
+ * ancestors (Documentation/scheduler/sched-bwc.rst, cgroup-v2.rst "cpu.max"),
+ * kept as the exact pair; the memory limits likewise (cgroup-v2.rst
+ * "memory.max", "memory.high"; cgroup-v1/memory.rst).
+ */
+struct cgtune_limits {
+	size_t size;			/**< sizeof(struct cgtune_limits) */
+	uint64_t cpu_quota_us;		/**< the pair that decided; both 0: no quota */
+	uint64_t cpu_period_us;
+	uint64_t memory;		/**< hard limit below memory_physical, or CGTUNE_UNLIMITED */
+	uint64_t memory_high;		/**< memory.high below memory_physical, or CGTUNE_UNLIMITED */
+	uint64_t memory_physical;	/**< MemTotal of the host in bytes; 0: unknown */
+	uint32_t cpus;			/**< CPUs of the affinity mask, at least 1 */
+	uint32_t cpus_source;		/**< affinity when that is fewer than are online, else host; none
+					     where a quota decides, as it was not looked at then */
+	uint32_t cpu_source;		/**< who gave the quota; cpus_source when there is none */
+	uint32_t memory_source;		/**< who gave memory, or memory_high where that is alone; else host */
+	uint32_t cpu_hierarchy;		/**< cgroup version that holds the controller: 1, 2; 0: not visible */
+	uint32_t memory_hierarchy;
+	uint32_t scheduler;		/**< sched_getscheduler(2) class of the calling thread, or of pid */
+	uint32_t reserved;
+	char cpu_from[CGTUNE_PATH_SIZE];	/**< file that decided, below the root; "" when none did */
+	char memory_from[CGTUNE_PATH_SIZE];
+};
+
+/** struct cgtune_plan - decisions made from limits, options and environment */
+struct cgtune_plan {
+	size_t size;			/**< sizeof(struct cgtune_plan) */
+	uint64_t memory;		/**< budget in bytes, or CGTUNE_UNLIMITED */
+	uint32_t threads;		/**< worker threads to run, at least 1 */
+	uint32_t limit;			/**< requests to run at once: threads x multiplier */
+	uint32_t backlog;		/**< requests that may wait: limit x multiplier */
+	uint32_t threads_source;	/**< enum cgtune_source */
+	uint32_t memory_source;		/**< enum cgtune_source */
+	uint32_t limited;		/**< mask of resources of which a limit binds */
+	uint32_t tuned;			/**< mask of resources that cgtune_apply() acts upon */
+	uint32_t cpus;			/**< CPUs of the affinity mask */
+	uint32_t flags;			/**< CGTUNE_CALL_RUNTIMES, as in the options */
+	uint32_t reserved;
+};
+
+/** struct cgtune_usage - what is used now by the cgroup of the process */
+struct cgtune_usage {
+	size_t size;			/**< sizeof(struct cgtune_usage) */
+	uint64_t memory;		/**< memory.current; bytes, or CGTUNE_UNKNOWN */
+	uint64_t memory_inactive_file;	/**< page cache that reclaim takes first; bytes, or CGTUNE_UNKNOWN */
+	uint64_t cpu_ns;		/**< CPU time used by the cgroup since it was made, or CGTUNE_UNKNOWN */
+};
+
+/**
+ * struct cgtune_throttle - what the CPU quota has done so far
+ *
+ * cpu.stat of the level whose quota decides, or of the cgroup itself where no
+ * quota is visible. CGTUNE_UNKNOWN where the kernel does not count.
+ */
+struct cgtune_throttle {
+	size_t size;			/**< sizeof(struct cgtune_throttle) */
+	uint64_t periods;		/**< nr_periods: periods in which the cgroup could run */
+	uint64_t throttled;		/**< nr_throttled: those in which it was stopped */
+	uint64_t throttled_ns;		/**< time stopped, summed over CPUs */
+	uint64_t local_ns;		/**< cpu.stat.local: time that this cgroup was stopped by any quota,
+					     those of invisible ancestors too (kernel 6.6 and later) */
+};
+
+/**
+ * cgtune_init() - read the limits, plan, apply, and remember
+ *
+ * Once per process: later calls return what the first one did. Sets the
+ * variables of language runtimes (see cgtune_apply()), so call it before the
+ * first thread is started; cgtune_init_with() and CGTUNE_NO_APPLY leave the
+ * environment alone.
+ *
+ * Return: 0: no limit applies, nothing was changed; > 0: mask of CGTUNE_CPU and
+ * CGTUNE_MEMORY that was tuned; < 0: the limits could not be read, the getters
+ * answer with the host's values.
+ */
+int cgtune_init(void);
+
+/** cgtune_init_with() - cgtune_init() with options; NULL means the defaults */
+int cgtune_init_with(const struct cgtune_options *options);
+
+/**
+ * cgtune_threads() - worker threads to run
+ *
+ * Initialises on first use, without touching the environment; an atomic load
+ * after. Follows live changes when cgtune_dispatch() or the watcher runs.
+ *
+ * Return: at least 1; never fails.
+ */
+unsigned cgtune_threads(void);
+
+/** cgtune_memory() - memory budget in bytes, or CGTUNE_UNLIMITED; else as cgtune_threads() */
+uint64_t cgtune_memory(void);
+
+/**
+ * cgtune_fd() - one descriptor that becomes readable when to call cgtune_dispatch()
+ *
+ * A written limit is seen at once (inotify(7) on every visible level), a move
+ * to another cgroup, a removal or a changed affinity mask at the next interval
+ * (timerfd). Works with poll(2) and with epoll(7), level- and edge-triggered.
+ * The descriptor is close-on-exec, belongs to cgtune and must not be closed or
+ * read; a forked child gets its own by calling again.
+ *
+ * Return: the descriptor, the same one at every call; -EMFILE, -ENFILE,
+ * -ENOMEM; or what cgtune_init() returned when it failed.
+ */
+int cgtune_fd(void);
+
+/**
+ * cgtune_dispatch() - follow the limits: re-read and re-plan without blocking
+ *
+ * The getters answer with the new values when it returns, and the callback of
+ * cgtune_on_change() is called. Does not touch the environment, allocates
+ * nothing, and after cgtune_fd() opens nothing as long as the process stays
+ * in its cgroup.
+ *
+ * Return: mask of CGTUNE_CPU, CGTUNE_MEMORY (a limit, the affinity mask or a
+ * decision changed) and CGTUNE_MOVED; 0: nothing changed; or -errno, and the
+ * values stay as they were.
+ */
+int cgtune_dispatch(void);
+
+/**
+ * cgtune_set_interval() - how often moves, removals and affinity are looked at
+ * @milliseconds: default 5000; 0: never. Takes effect at once.
+ */
+void cgtune_set_interval(unsigned milliseconds);
+
+/** struct cgtune_change - what a callback of cgtune_on_change() is given */
+struct cgtune_change {
+	size_t size;
+	uint32_t resource;		/**< CGTUNE_CPU or CGTUNE_MEMORY */
+	uint32_t reserved;
+	uint64_t old_limit, new_limit;	/**< CPU limit in milli-CPUs rounded up; memory limit in bytes;
+					     CGTUNE_UNLIMITED: none */
+	uint64_t old_value, new_value;	/**< threads; budget in bytes or CGTUNE_UNLIMITED */
+};
+typedef void cgtune_change_fn(const struct cgtune_change *change, void *user);
+
+/**
+ * cgtune_on_change() - be called when a limit or a decision changes
+ *
+ * From within cgtune_dispatch() or the watcher thread, with no lock held; at
+ * most once a second per resource: changes that follow faster are joined, and
+ * reported with the value before the first and after the last. NULL ends it.
+ */
+void cgtune_on_change(cgtune_change_fn *fn, void *user);
+
+/**
+ * cgtune_watch_start() - a thread that waits for changes and dispatches them
+ *
+ * For programs without an event loop. All signals are blocked in it; it holds
+ * no lock while it waits. Not inherited by a forked child.
+ *
+ * Return: 0, also when it runs already; -EAGAIN, -ENOMEM; or as cgtune_fd().
+ */
+int cgtune_watch_start(void);
+
+/** cgtune_watch_stop() - end the watcher and wait for it; 0, also when none runs; -EDEADLK from the callback */
+int cgtune_watch_stop(void);
+
+/**
+ * cgtune_undo() - take back what cgtune_apply() did
+ *
+ * Variables that still hold the value that cgtune gave them get the one they
+ * had before, or are unset; runtimes that were called get their old count.
+ * Not thread-safe, as setenv(3) is not.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int cgtune_undo(void);
+
+/**
+ * cgtune_read() - read the limits of a process: facts only, no state
+ *
+ * A missing file or controller is no limit. A file that cannot be read or
+ * understood is reported as a warning, and the other levels count.
+ *
+ * Return: 0; -EINVAL, -E2BIG; -EMFILE, -ENFILE, -ENOMEM; -ESRCH: no such pid;
+ * -ENOENT: no such cgroup; or why the root or /proc/self/cgroup cannot be read.
+ */
+int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret);
+
+/**
+ * cgtune_plan() - decide: arithmetic on limits, options and environment; no file
+ *
+ * threads = limit rounded (enum cgtune_rounding), at least 1, at most cpus;
+ * memory = min(ratio x limit, limit - reserve, memory_high), at least 4 MiB.
+ *
+ * Return: 0; -EINVAL, -E2BIG.
+ */
+int cgtune_plan(const struct cgtune_options *options, const struct cgtune_limits *limits,
+		struct cgtune_plan *ret);
+
+/**
+ * cgtune_apply() - set OMP_NUM_THREADS, GOMAXPROCS and GOMEMLIMIT where unset
+ *
+ * For the resources in plan->tuned; a value of the user is never touched. What
+ * was set stands in CGTUNE_SET with its value, so that a child can tell.
+ * Not thread-safe, as setenv(3) is not: call it before the first thread.
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int cgtune_apply(const struct cgtune_plan *plan);
+
+/** cgtune_usage_read() - read what the cgroup uses; errors as cgtune_read() */
+int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage *ret);
+
+/** cgtune_throttle_read() - read what the CPU quota has done; errors as cgtune_read() */
+int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret);
+
+/**
+ * cgtune_pool_size() - size of a pool that waits more than it computes
+ *
+ * Return: multiplier x cgtune_threads(), saturating at UINT_MAX, and at least
+ * minimum and 1; never fails.
+ */
+unsigned cgtune_pool_size(unsigned multiplier, unsigned minimum);
+
+/**
+ * cgtune_memory_share() - a part of the budget, for a cache
+ * @permille: 0 to 1000; more counts as 1000
+ *
+ * Return: bytes, or CGTUNE_UNLIMITED when there is no budget; never fails.
+ */
+uint64_t cgtune_memory_share(unsigned permille);
+
+/**
+ * cgtune_memory_available() - bytes left below the memory limit
+ *
+ * The smallest of limit - (use - inactive_file) over the cgroup and its
+ * visible ancestors, 0 where the use is above the limit.
+ *
+ * Return: 0, with CGTUNE_UNLIMITED where no limit applies; -ENODATA: there is
+ * a limit but the use cannot be read; else as cgtune_read().
+ */
+int cgtune_memory_available(uint64_t *ret);
+
+/** cgtune_memory_available_of() - cgtune_memory_available() with options */
+int cgtune_memory_available_of(const struct cgtune_options *options, uint64_t *ret);
+
+/** cgtune_source_name() - "cgroup", "affinity", "host", "option", "GOMAXPROCS", ...; never NULL */
+const char *cgtune_source_name(uint32_t source);
+
+/** cgtune_strerror() - a sentence for a negative return value; never NULL, never freed */
+const char *cgtune_strerror(int error);
+
+/** cgtune_version() - "0.1.0" */
+const char *cgtune_version(void);
+
+/** Levels of a log message. */
+enum cgtune_log {
+	CGTUNE_LOG_ERROR = 1,
+	CGTUNE_LOG_WARNING,
+	CGTUNE_LOG_INFO,
+	CGTUNE_LOG_DEBUG,
+};
+
+/**
+ * cgtune_set_logger() - be given the messages of cgtune_init() and the live changes
+ * @fn: NULL: back to silence, or to stderr where CGTUNE_LOG asks for it
+ *
+ * Set it before cgtune_init(). fn is called from the thread that has the
+ * message and must not call cgtune_init(), cgtune_fd() or cgtune_dispatch().
+ */
+void cgtune_set_logger(void (*fn)(int level, const char *text, void *user), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * env - the only code that reads the environment: names, grammar, and what is ours
+ *
+ * In a setuid program nothing is read (secure_getenv(3)).
+ */
+#ifndef CGTUNE_ENV_H
+#define CGTUNE_ENV_H
+
+#include "cgtune.h"
+
+#include <stdbool.h>
+
+enum env_variable {
+	ENV_SWITCH,			/* CGTUNE; value 0: off */
+	ENV_CPUS,			/* micro-CPUs */
+	ENV_MEMORY,			/* bytes */
+	ENV_THREADS,
+	ENV_BUDGET,			/* bytes; CGTUNE_UNLIMITED: off */
+	ENV_RATIO,			/* in 1 / GRAMMAR_RATIO_ONE */
+	ENV_MEMORY_RESERVE,		/* bytes */
+	ENV_CPUS_RESERVE,		/* micro-CPUs */
+	ENV_ROUND,			/* enum cgtune_rounding */
+	ENV_MULTIPLIER,			/* int32_t */
+	ENV_GOMAXPROCS,
+	ENV_GOMEMLIMIT,			/* bytes; CGTUNE_UNLIMITED: off */
+	ENV_AUTOMEMLIMIT,		/* a ratio; 0: off */
+	ENV_LOG,			/* enum cgtune_log; 0: off */
+	ENV_COUNT
+};
+
+#define ENV_BIT(variable) (1u << (variable))
+#define ENV_FOR_LIMITS \
+	(ENV_BIT(ENV_SWITCH) | ENV_BIT(ENV_CPUS) | ENV_BIT(ENV_MEMORY) | ENV_BIT(ENV_LOG))
+#define ENV_FOR_PLAN (~ENV_FOR_LIMITS)
+
+/* The values of the variables that are set, not empty, of the right form, and
+ * not written by cgtune itself. */
+struct env {
+	uint32_t set;			/* mask of ENV_BIT() */
+	uint64_t value[ENV_COUNT];
+};
+
+static inline bool env_has(const struct env *env, enum env_variable variable)
+{
+	return env->set & ENV_BIT(variable);
+}
+
+static inline bool env_is_off(const struct env *env)
+{
+	return env_has(env, ENV_SWITCH) && !env->value[ENV_SWITCH];
+}
+
+/*
+ * Read all variables, unless the options say that the environment does not
+ * count. A refused one is reported when it is in the mask warn: limits and plan
+ * both read the environment, and each warns of its own. With CGTUNE=off nothing
+ * else is looked at.
+ */
+void env_read(const struct cgtune_options *options, uint32_t warn, struct env *ret);
+
+/* The environment variable that names what cgtune wrote: "NAME=value;NAME=value;". */
+#define ENV_MARKER "CGTUNE_SET"
+
+const char *env_get(const char *name);
+
+/* Whether cgtune wrote this value: the marker lists the variable with it. */
+bool env_is_ours(const char *marker, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* mount - which mount shows a cgroup, and under which directory */
+#include "mount.h"
+#include "statmount.h"
+#include "sys.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <string.h>
+
+#define USUAL_PLACE "/sys/fs/cgroup"
+#define MOUNTINFO "/proc/self/mountinfo"
+#define MOUNTINFO_MOST (UINT64_C(1) << 26)
+#define NAME_SIZE 256
+
+/* The mount of one cgroup that is best so far, while mountinfo is read. */
+struct candidate {
+	bool wanted, known, exists;	/* known: exists was looked up */
+	size_t root_length;
+};
+
+static void place_name(char *name, const char *below)
+{
+	struct text text = { name, NAME_SIZE, 0 };
+
+	text_add(&text, USUAL_PLACE);
+	if (*below)
+		text_add(&text, "/");
+	text_add(&text, below);
+}
+
+/* Put a cgroup into the directory that it has under a mount. */
+static int place(struct cgroup *cgroup, const char *root, const char *point)
+{
+	int length = parse_translate(root, point, cgroup->path, cgroup->dir, sizeof(cgroup->dir));
+	size_t top = strlen(point);
+
+	if (length < 0)
+		return length;
+	while (top && point[top - 1] == '/')
+		top--;
+	cgroup->length = (size_t)length;
+	cgroup->top = top;
+	cgroup->placed = true;
+	return 0;
+}
+
+/*
+ * Whether the whole hierarchy of this version is mounted at a directory: from
+ * two calls on that directory (Linux 6.8), whatever the number of mounts.
+ */
+static bool is_whole_hierarchy(const char *point, int version, union scratch *scratch)
+{
+	struct statx stx = { 0 };
+	struct statmount_answer *answer = (struct statmount_answer *)scratch->text;
+	struct statmount_request request = {
+		.size = sizeof(request), .param = STATMOUNT_WANT_MNT_ROOT | STATMOUNT_WANT_FS_TYPE,
+	};
+
+	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT, STATX_WANT_MNT_ID_UNIQUE, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE) ||
+	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return false;
+	request.mnt_id = stx.stx_mnt_id;
+	if (sys4(SYS_statmount, &request, answer, sizeof(scratch->text), 0) < 0 ||
+	    (answer->mask & request.param) != request.param)
+		return false;
+	return strcmp(answer->strings + answer->fs_type, version == 2 ? "cgroup2" : "cgroup") == 0 &&
+	       strcmp(answer->strings + answer->mnt_root, "/") == 0;
+}
+
+/* The usual place, when it shows all of the hierarchy: no mount could show more. */
+static bool find_at_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
+{
+	const char *const below[] = {
+		cgroup->version == 1 ? cgroup->controller : "",
+		cgroup->version == 1 ? cgroup->names : "unified",
+	};
+	char point[NAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+		if (i && strcmp(below[i], below[0]) == 0)
+			break;
+		place_name(point, below[i]);
+		if (is_whole_hierarchy(point, cgroup->version, search->scratch))
+			return place(cgroup, "/", point) == 0;
+	}
+	return false;
+}
+
+/* Where mountinfo cannot be read: the usual place unseen, if there is such a directory. */
+static bool guess_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
+{
+	const char *const below[] = {
+		cgroup->version == 1 ? cgroup->names : "",
+		cgroup->version == 1 ? cgroup->controller : "unified",
+	};
+	char point[NAME_SIZE], proof[NAME_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+		struct text text = TEXT(proof);
+
+		if (strchr(below[i], '/'))
+			continue;
+		place_name(point, below[i]);
+		text_add(&text, point);
+		if (cgroup->version == 2)
+			text_add(&text, "/cgroup.controllers");
+		if (file_exists(search->files, proof))
+			return place(cgroup, "/", point) == 0;
+	}
+	return false;
+}
+
+static bool slice_is(struct slice slice, const char *word)
+{
+	return slice.length == strlen(word) && memcmp(slice.text, word, slice.length) == 0;
+}
+
+static bool is_mount_of(const struct parse_mount *mount, const struct cgroup *cgroup)
+{
+	if (cgroup->version == 2)
+		return slice_is(mount->type, "cgroup2");
+	return slice_is(mount->type, "cgroup") && parse_has_controller(mount->options, cgroup->controller);
+}
+
+static bool known_to_exist(const struct cgroup_search *search, struct candidate *best,
+			   const struct cgroup *cgroup)
+{
+	if (!best->known)
+		best->exists = file_exists(search->files, cgroup->dir);
+	best->known = true;
+	return best->exists;
+}
+
+/*
+ * Of several mounts of one hierarchy take one in which the cgroup's directory
+ * exists, then the one whose root is nearest to the hierarchy's: it shows most
+ * ancestors. Then the first.
+ */
+static void consider(const struct cgroup_search *search, struct cgroup *cgroup,
+		     struct candidate *best, const char *root, const char *point)
+{
+	struct candidate next = { .wanted = true, .root_length = (size_t)parse_below(root, root) };
+	char dir[CGTUNE_PATH_SIZE];
+
+	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0)
+		return;
+	if (cgroup->placed) {
+		next.known = true;
+		next.exists = file_exists(search->files, dir);
+		if (known_to_exist(search, best, cgroup) > next.exists ||
+		    (best->exists == next.exists && best->root_length <= next.root_length))
+			return;
+	}
+	place(cgroup, root, point);
+	*best = next;
+}
+
+static void take_mount(const struct cgroup_search *search, struct cgroup *cgroups, size_t n,
+		       struct candidate *best, struct slice line)
+{
+	char root[CGTUNE_PATH_SIZE], point[CGTUNE_PATH_SIZE];
+	struct parse_mount mount;
+	bool unescaped = false;
+
+	if (parse_mountinfo_line(line.text, line.length, &mount) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!best[i].wanted || !is_mount_of(&mount, &cgroups[i]))
+			continue;
+		if (!unescaped && (parse_unescape(mount.root, root, sizeof(root)) < 0 ||
+				   parse_unescape(mount.point, point, sizeof(point)) < 0))
+			return;
+		unescaped = true;
+		consider(search, &cgroups[i], &best[i], root, point);
+	}
+}
+
+/* One bounded pass over mountinfo for the cgroups that have no place yet. */
+static int find_in_mountinfo(const struct cgroup_search *search, struct cgroup *cgroups, size_t n)
+{
+	struct file_lines *lines = &search->scratch->lines;
+	struct candidate best[CGROUP_MOST] = { 0 };
+	struct slice line;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		best[i].wanted = cgroups[i].version && !cgroups[i].placed;
+	r = file_lines_open(lines, search->files, MOUNTINFO, false, MOUNTINFO_MOST);
+	while (r >= 0 && (r = file_line(lines, &line)) > 0)
+		take_mount(search, cgroups, n, best, line);
+	return r;
+}
+
+/* Two controllers of one hierarchy and one cgroup have one place. */
+static bool copy_place(struct cgroup *to, const struct cgroup *cgroups)
+{
+	for (const struct cgroup *c = cgroups; c < to; c++) {
+		if (!c->placed || c->version != to->version || strcmp(c->names, to->names) != 0 ||
+		    strcmp(c->path, to->path) != 0)
+			continue;
+		memcpy(to->dir, c->dir, c->length + 1);
+		to->top = c->top;
+		to->length = c->length;
+		to->placed = true;
+		return true;
+	}
+	return false;
+}
+
+int mount_find(const struct cgroup_search *search, struct cgroup *cgroups, size_t n)
+{
+	size_t missing = 0;
+	int r;
+
+	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
+		if (c->version && search->files->real && !copy_place(c, cgroups))
+			find_at_usual_place(search, c);
+	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
+		missing += c->version && !c->placed;
+	if (!missing)
+		return 0;
+	r = find_in_mountinfo(search, cgroups, n);
+	if (file_error_is_fatal(r))
+		return r;
+	if (r < 0 && r != -ENOENT)
+		search->warn(search->user, MOUNTINFO, r);
+	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
+		if (c->version && !c->placed && (r == 0 || !guess_usual_place(search, c)))
+			c->version = 0;
+	return 0;
+}

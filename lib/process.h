@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process - the one process-wide state behind cgtune_init()
+ *
+ * It lies in a mapping that is zeroed in a forked child (MADV_WIPEONFORK), so
+ * that the child starts afresh: no stale value, no lock held by a thread that
+ * it does not have, no descriptor that it shares with its parent.
+ */
+#ifndef CGTUNE_PROCESS_H
+#define CGTUNE_PROCESS_H
+
+#include "limit.h"
+#include "plan.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What follows the limits while the process runs; live.c alone uses it. */
+struct live {
+	bool open;
+	int epoll, inotify, timer, membership;	/* membership: /proc/self/cgroup */
+	int text_length;
+	char text[CGTUNE_PATH_SIZE];		/* what it said */
+	int held[LIMIT_HELD];
+	struct cgtune_options options;
+	struct limit_pass pass;
+	struct cgtune_limits reread;		/* before they are taken over */
+	struct {
+		bool pending;
+		uint64_t told_ns;		/* CLOCK_MONOTONIC of the last callback; 0: none */
+		struct cgtune_change change;
+	} changes[2];				/* of CPU and of memory */
+	bool watching;
+	pthread_t watcher;
+	int stop;				/* eventfd(2) that ends the watcher */
+};
+
+struct process {
+	_Atomic uint32_t threads;	/* 0: not initialised; written last */
+	_Atomic uint64_t memory;
+	pthread_mutex_t lock;		/* over all that follows */
+	bool done;			/* cgtune_init() was called, not just a getter */
+	int result;			/* of cgtune_init() */
+	int read_result;
+	struct env env;
+	struct cgtune_limits limits;
+	struct cgtune_plan plan;
+	struct live live;
+};
+
+/* The state, locked and initialised; NULL: out of memory. */
+struct process *process_lock(void);
+void process_unlock(struct process *process);
+
+/* Let the getters answer with process->plan. */
+void process_publish(struct process *process);
+
+/* The options of cgtune_init_with(), without report. */
+const struct cgtune_options *process_options(void);
+
+#endif

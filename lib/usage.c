@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* usage - what a cgroup uses, what is left of its memory, what its quota did to it */
+#include "levels.h"
+#include "host.h"
+#include "util.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* One reading for the public functions below. */
+struct reading {
+	struct cgtune_options options;
+	struct env env;
+	struct limit_pass pass;
+};
+
+static int reading_begin(struct reading *reading, const struct cgtune_options *options)
+{
+	int r = limit_options(options, &reading->options);
+
+	if (r < 0)
+		return r;
+	env_read(&reading->options, 0, &reading->env);
+	reading->options.report = NULL;
+	r = limit_open(&reading->pass, &reading->options, &reading->env);
+	if (r < 0)
+		return r;
+	r = limit_find(&reading->pass);
+	if (r < 0)
+		limit_close(&reading->pass);
+	return r;
+}
+
+/* A file of a level into the scratch text. Its length; < 0: not known. */
+static int level_text(struct limit_pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
+{
+	if (!cgroup->version || !limit_path(pass, cgroup, length, name))
+		return -ENOENT;
+	return file_text(&pass->files, -1, pass->path, pass->scratch.text, sizeof(pass->scratch.text));
+}
+
+/* The number that a text of n bytes is, or with a key the one behind it; CGTUNE_UNKNOWN. */
+static uint64_t number_in(const struct limit_pass *pass, int n, const char *key)
+{
+	const char *text = pass->scratch.text;
+	uint64_t value;
+
+	if (n < 0 || (key ? parse_stat(text, (size_t)n, key, &value) : parse_number(text, (size_t)n, &value)) < 0)
+		return CGTUNE_UNKNOWN;
+	return value;
+}
+
+static uint64_t level_number(struct limit_pass *pass, const struct cgroup *cgroup, size_t length,
+			     const char *name, const char *key)
+{
+	return number_in(pass, level_text(pass, cgroup, length, name), key);
+}
+
+static uint64_t us_to_ns(uint64_t us)
+{
+	return us < UINT64_MAX / 1000 ? us * 1000 : CGTUNE_UNKNOWN;
+}
+
+/* memory.current and the inactive page cache below a level (cgroup-v2.rst "memory.stat"; v1
+ * counts descendants in total_inactive_file). */
+static void memory_use(struct limit_pass *pass, const struct cgroup *cgroup, size_t length,
+		       uint64_t *current, uint64_t *inactive)
+{
+	bool v1 = cgroup->version == 1;
+
+	*current = level_number(pass, cgroup, length, v1 ? "memory.usage_in_bytes" : "memory.current", NULL);
+	*inactive = level_number(pass, cgroup, length, "memory.stat",
+				 v1 ? "total_inactive_file" : "inactive_file");
+}
+
+/* CPU time: in v1 of a controller of its own, perhaps in another hierarchy. */
+static uint64_t cpu_use(struct limit_pass *pass)
+{
+	const struct cgroup *cpu = &pass->cgroups[LIMIT_CPU];
+	struct cgroup cpuacct = { .controller = "cpuacct" };
+	struct cgroup_search search = {
+		.files = &pass->files, .scratch = &pass->scratch, .pid = pass->options->pid,
+		.path = pass->options->cgroup, .warn = limit_warn_unreadable, .user = pass,
+	};
+
+	if (cpu->version == 2)
+		return us_to_ns(level_number(pass, cpu, cpu->length, "cpu.stat", "usage_usec"));
+	if (cgroup_find(&search, &cpuacct, 1) < 0)
+		return CGTUNE_UNKNOWN;
+	return level_number(pass, &cpuacct, cpuacct.length, "cpuacct.usage", NULL);
+}
+
+_public_ int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage *ret)
+{
+	struct reading reading;
+	struct cgtune_usage usage = { .size = sizeof(usage) };
+	const struct cgroup *memory = &reading.pass.cgroups[LIMIT_MEMORY];
+	int r = util_struct_check(ret, sizeof(*ret));
+
+	if (r == 0)
+		r = reading_begin(&reading, options);
+	if (r < 0)
+		return r;
+	memory_use(&reading.pass, memory, memory->length, &usage.memory, &usage.memory_inactive_file);
+	usage.cpu_ns = cpu_use(&reading.pass);
+	limit_close(&reading.pass);
+	util_struct_out(ret, &usage, sizeof(usage));
+	return 0;
+}
+
+/* cpu.stat has microseconds on v2 and nanoseconds on v1 (kernel/sched/core.c, cpu_extra_stat_show()
+ * and cpu_cfs_stat_show()). */
+static uint64_t throttled_ns(const struct limit_pass *pass, int n)
+{
+	uint64_t us = number_in(pass, n, "throttled_usec");
+
+	return us != CGTUNE_UNKNOWN ? us_to_ns(us) : number_in(pass, n, "throttled_time");
+}
+
+_public_ int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret)
+{
+	struct reading reading;
+	struct limit_pass *pass = &reading.pass;
+	const struct cgroup *cpu = &pass->cgroups[LIMIT_CPU];
+	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
+	struct walk walk;
+	int n, r = util_struct_check(ret, sizeof(*ret));
+
+	if (r == 0)
+		r = reading_begin(&reading, options);
+	if (r < 0)
+		return r;
+	r = levels_walk(pass, LIMIT_CPU, &walk);
+	if (r == 0) {
+		n = level_text(pass, cpu, walk.period ? walk.at : cpu->length, "cpu.stat");
+		throttle.periods = number_in(pass, n, "nr_periods");
+		throttle.throttled = number_in(pass, n, "nr_throttled");
+		throttle.throttled_ns = throttled_ns(pass, n);
+		n = level_text(pass, cpu, cpu->length, "cpu.stat.local");
+		throttle.local_ns = throttled_ns(pass, n);
+		util_struct_out(ret, &throttle, sizeof(throttle));
+	}
+	limit_close(pass);
+	return r;
+}
+
+/* The least that is left, while the levels are walked. */
+struct left {
+	uint64_t physical, bytes, tightest;
+	bool unknown;			/* there is a limit whose use cannot be read */
+};
+
+static void take_left(struct left *left, struct limit_pass *pass, size_t length, uint64_t limit)
+{
+	uint64_t current, inactive;
+
+	if (left->physical && limit >= left->physical)
+		return;
+	left->tightest = util_min(left->tightest, limit);
+	memory_use(pass, &pass->cgroups[LIMIT_MEMORY], length, &current, &inactive);
+	if (current == CGTUNE_UNKNOWN)
+		left->unknown = true;
+	else
+		left->bytes = util_min(left->bytes, util_sub(limit, util_sub(current,
+					inactive == CGTUNE_UNKNOWN ? 0 : inactive)));
+}
+
+static void walk_left(struct left *left, struct limit_pass *pass)
+{
+	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	bool v1 = memory->version == 1;
+	size_t length = memory->length;
+	uint64_t limit;
+	int n;
+
+	for (;; length = cgroup_parent(memory, length)) {
+		n = level_text(pass, memory, length, v1 ? "memory.limit_in_bytes" : "memory.max");
+		if (n >= 0 && parse_memory_max(pass->scratch.text, (size_t)n, &limit) > 0)
+			take_left(left, pass, length, limit);
+		if (length <= memory->top ||
+		    (v1 && level_number(pass, memory, length, "memory.use_hierarchy", NULL) == 0))
+			break;
+	}
+	if (!v1)
+		return;
+	/* An ancestor that cannot be seen uses at least what the highest visible level does. */
+	limit = level_number(pass, memory, memory->length, "memory.stat", "hierarchical_memory_limit");
+	if (limit < left->tightest)
+		take_left(left, pass, length, limit);
+}
+
+_public_ int cgtune_memory_available_of(const struct cgtune_options *options, uint64_t *ret)
+{
+	struct reading reading;
+	struct limit_pass *pass = &reading.pass;
+	struct left left = { .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };
+	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	int r = reading_begin(&reading, options);
+
+	if (r < 0)
+		return r;
+	left.physical = host_memory(&pass->files, &pass->scratch.lines);
+	if (reading.options.memory)
+		take_left(&left, pass, memory->length, reading.options.memory);
+	else if (!env_is_off(&reading.env) && env_has(&reading.env, ENV_MEMORY))
+		take_left(&left, pass, memory->length, reading.env.value[ENV_MEMORY]);
+	else if (memory->version)
+		walk_left(&left, pass);
+	limit_close(pass);
+	if (left.unknown && left.bytes != 0)
+		return -ENODATA;
+	*ret = left.bytes;
+	return 0;
+}
+
+_public_ int cgtune_memory_available(uint64_t *ret)
+{
+	return cgtune_memory_available_of(NULL, ret);
+}

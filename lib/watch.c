@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* watch - a thread that dispatches live changes, for programs without an event loop */
+#include "process.h"
+#include "sys.h"
+#include "util.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+static void *watcher_main(void *argument)
+{
+	struct process *p = argument;
+	struct pollfd fds[] = { { .fd = p->live.epoll, .events = POLLIN }, { .fd = p->live.stop, .events = POLLIN } };
+
+	while (!fds[1].revents)
+		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && fds[0].revents)
+			cgtune_dispatch();
+	return NULL;
+}
+
+/* The program's signal handlers run in its own threads. */
+static int start_thread(struct process *p)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&p->live.watcher, NULL, watcher_main, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+_public_ int cgtune_watch_start(void)
+{
+	struct process *p;
+	int r = cgtune_fd();
+
+	if (r < 0)
+		return r;
+	p = process_lock();
+	if (!p)
+		return -ENOMEM;
+	r = 0;
+	if (!p->live.watching) {
+		p->live.stop = (int)sys2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK);
+		r = p->live.stop < 0 ? p->live.stop : start_thread(p);
+		if (r < 0 && p->live.stop >= 0)
+			sys1(SYS_close, p->live.stop);
+		p->live.watching = r == 0;
+	}
+	process_unlock(p);
+	return r;
+}
+
+_public_ int cgtune_watch_stop(void)
+{
+	struct process *p = process_lock();
+	uint64_t one = 1;
+	pthread_t watcher;
+	int stop;
+
+	if (!p)
+		return -ENOMEM;
+	if (!p->live.watching || pthread_equal(p->live.watcher, pthread_self())) {
+		bool watching = p->live.watching;
+
+		process_unlock(p);
+		return watching ? -EDEADLK : 0;
+	}
+	p->live.watching = false;
+	watcher = p->live.watcher;
+	stop = p->live.stop;
+	process_unlock(p);
+	sys3(SYS_write, stop, &one, sizeof(one));
+	pthread_join(watcher, NULL);
+	sys1(SYS_close, stop);
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* cgtune - the command: picks the subcommand */
+#include "tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *doc;
+} commands[] = {
+	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+struct choice {
+	int index;			/* -1: none yet */
+	int argc;
+	char **argv;			/* from the subcommand's name on */
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct choice *choice = state->input;
+
+	if (key == ARGP_KEY_NO_ARGS)
+		tool_usage("which command?", "try cgtune --help");
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	for (int i = 0; i < COMMANDS; i++) {
+		if (strcmp(argument, commands[i].name) != 0)
+			continue;
+		choice->index = i;
+		choice->argc = state->argc - state->next + 1;
+		choice->argv = state->argv + state->next - 1;
+		state->next = state->argc;
+		return 0;
+	}
+	tool_usage(argument, "no such command; try cgtune --help");
+}
+
+/* The list of commands, below the options in --help. */
+static char *help(int key, const char *text, void *input)
+{
+	char *list = NULL;
+	size_t size;
+	FILE *out;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	out = open_memstream(&list, &size);
+	if (!out)
+		return NULL;
+	fputs("Commands:\n", out);
+	for (int i = 0; i < COMMANDS; i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
+	fputs("\nExit status: 0 done; 1 failed; 2 wrong usage.", out);
+	fclose(out);
+	return list;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse, .args_doc = "COMMAND [OPTION...]", .help_filter = help,
+		.doc = "Size programs to the CPU and memory limits of their cgroup.\v",
+	};
+	struct choice choice = { .index = -1 };
+	static char name[64], version[64];
+
+	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
+	argp_program_version = version;
+	tool_parse(&argp, argc, argv, &choice);
+	if (choice.index < 0)
+		return TOOL_USAGE;
+	snprintf(name, sizeof(name), "cgtune %s", commands[choice.index].name);
+	choice.argv[0] = name;
+	return commands[choice.index].run(choice.argc, choice.argv);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* show-json - `cgtune show --json`: one object, the contract of cgtune-show(1) */
+#include "show.h"
+
+#include <json-c/json.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+/* Length of the UTF-8 character at text; 0: the byte does not begin one (RFC 3629). */
+static int utf8_length(const unsigned char *text)
+{
+	int n = text[0] < 0x80 ? 1 : text[0] >= 0xC2 && text[0] < 0xE0 ? 2 :
+		text[0] >= 0xE0 && text[0] < 0xF0 ? 3 : text[0] >= 0xF0 && text[0] < 0xF5 ? 4 : 0;
+
+	for (int i = 1; i < n; i++)
+		if ((text[i] & 0xC0) != 0x80)
+			return 0;
+	if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
+	    (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
+		return 0;
+	return n;
+}
+
+/* JSON is UTF-8, a file's name or text may be any bytes: those that are not become U+FFFD. */
+static struct json_object *string(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	struct json_object *value;
+	char *clean = NULL;
+	size_t size;
+	FILE *out;
+
+	if (!text)
+		return NULL;
+	out = open_memstream(&clean, &size);
+	if (!out)
+		return NULL;
+	while (*p) {
+		int n = utf8_length(p);
+
+		fwrite(n ? (const char *)p : "\xEF\xBF\xBD", 1, n ? (size_t)n : 3, out);
+		p += n ? n : 1;
+	}
+	fclose(out);
+	value = json_object_new_string(clean);
+	free(clean);
+	return value;
+}
+
+static struct json_object *number(uint64_t value)
+{
+	return value == CGTUNE_UNLIMITED ? NULL : json_object_new_uint64(value);
+}
+
+/* The shortest decimal that reads back as the same double: 1.4, not 1.3999999999999999. */
+static struct json_object *fraction(uint64_t quota, uint64_t period)
+{
+	double value = (double)quota / (double)period;
+	char text[32];
+
+	for (int digits = 1; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	return json_object_new_double_s(value, text);
+}
+
+static struct json_object *hierarchy(uint32_t version)
+{
+	return version ? json_object_new_int((int)version) : NULL;
+}
+
+static struct json_object *source(uint32_t source)
+{
+	return json_object_new_string(cgtune_source_name(source));
+}
+
+static struct json_object *cpu(const struct cgtune_limits *l)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "limit", l->cpu_period_us ? fraction(l->cpu_quota_us, l->cpu_period_us) : NULL);
+	add(object, "hierarchy", hierarchy(l->cpu_hierarchy));
+	add(object, "from", *l->cpu_from ? string(l->cpu_from) : NULL);
+	add(object, "affinity", json_object_new_uint64(l->cpus));
+	add(object, "source", source(l->cpu_source));
+	return object;
+}
+
+static struct json_object *memory(const struct show *show)
+{
+	const struct cgtune_limits *l = &show->limits;
+	struct json_object *object = json_object_new_object();
+
+	add(object, "limit", number(l->memory));
+	add(object, "high", number(l->memory_high));
+	add(object, "hierarchy", hierarchy(l->memory_hierarchy));
+	add(object, "from", *l->memory_from ? string(l->memory_from) : NULL);
+	add(object, "physical", l->memory_physical ? number(l->memory_physical) : NULL);
+	add(object, "available", number(show->available));
+	add(object, "source", source(l->memory_source));
+	return object;
+}
+
+static struct json_object *decision(struct json_object *value, uint32_t from)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "value", value);
+	add(object, "source", source(from));
+	return object;
+}
+
+static struct json_object *line(const struct show_line *line)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (line->file)
+		add(object, "file", string(line->file));
+	if (line->variable)
+		add(object, "variable", string(line->variable));
+	if (line->value)
+		add(object, "value", string(line->value));
+	add(object, "text", string(line->text));
+	return object;
+}
+
+static struct json_object *lines(const struct show *show, uint32_t kind)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < show->count; i++)
+		if (show->lines[i].kind == kind)
+			json_object_array_add(array, line(&show->lines[i]));
+	return array;
+}
+
+static struct json_object *throttle(const struct show *show)
+{
+	const struct cgtune_throttle *t = &show->throttle;
+	struct json_object *object = json_object_new_object();
+
+	add(object, "nr_periods", number(t->periods));
+	add(object, "nr_throttled", number(t->throttled));
+	add(object, "throttled_ns", number(t->throttled_ns));
+	add(object, "local_ns", number(t->local_ns));
+	add(object, "hint", string(show_hint(show)));
+	return object;
+}
+
+void show_json(const struct show *show)
+{
+	struct json_object *object = json_object_new_object();
+
+	add(object, "version", json_object_new_string(cgtune_version()));
+	add(object, "limited", json_object_new_boolean(show->plan.limited != 0));
+	add(object, "cpu", cpu(&show->limits));
+	add(object, "memory", memory(show));
+	add(object, "threads", decision(json_object_new_uint64(show->plan.threads), show->plan.threads_source));
+	add(object, "budget", decision(number(show->plan.memory), show->plan.memory_source));
+	add(object, "warnings", lines(show, CGTUNE_REPORT_WARNING));
+	if (show->why) {
+		add(object, "levels", lines(show, CGTUNE_REPORT_LEVEL));
+		add(object, "notes", lines(show, CGTUNE_REPORT_NOTE));
+		add(object, "throttle", throttle(show));
+	}
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}

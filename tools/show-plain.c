@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* show-plain - `cgtune show` for a person: aligned, and coloured on a terminal */
+#include "show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+#define YELLOW "\033[33m"
+#define RESET "\033[0m"
+
+/* The escape sequence on a terminal that wants colour (no-color.org), else nothing. */
+static const char *style(int fd, const char *sequence)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fd) && !(no && *no) ? sequence : "";
+}
+
+static const char *bytes(uint64_t value, char room[32])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double figure = (double)value;
+	size_t i = 0;
+
+	while (figure >= 1024 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		figure /= 1024;
+		i++;
+	}
+	snprintf(room, 32, "%.*f", i ? 1 : 0, figure);
+	if (i && strcmp(room + strlen(room) - 2, ".0") == 0)
+		room[strlen(room) - 2] = '\0';
+	snprintf(room + strlen(room), 32 - strlen(room), " %s", units[i]);
+	return room;
+}
+
+static const char *seconds(uint64_t ns, char room[32])
+{
+	if (ns < 1000000000)
+		snprintf(room, 32, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(room, 32, "%.1f s", (double)ns / 1e9);
+	return room;
+}
+
+/* One row: its name, the figure, and where that came from. */
+static void row(const char *name, const char *figure, const char *origin)
+{
+	printf("%s%-10s%s %-16s %s%s%s\n", style(1, BOLD), name, style(1, RESET), figure,
+	       style(1, DIM), origin, style(1, RESET));
+}
+
+/* A file's text or name may hold anything, a terminal's escape sequences too. */
+static void print_safe(FILE *out, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text, out);
+}
+
+static void origin(char *room, size_t size, const char *file, uint32_t source, uint32_t version)
+{
+	char *p = room;
+
+	if (!*file) {
+		snprintf(room, size, "%s", source == CGTUNE_SOURCE_HOST ? "no limit was found" :
+			 source == CGTUNE_SOURCE_AFFINITY ? "no quota; the affinity mask decides" :
+			 cgtune_source_name(source));
+		return;
+	}
+	snprintf(room, size, "%s (cgroup v%" PRIu32 ")", file, version);
+	for (; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
+}
+
+static void limit_rows(const struct show *show)
+{
+	const struct cgtune_limits *l = &show->limits;
+	char from[CGTUNE_PATH_SIZE + 32], figure[64], room[32], more[64];
+
+	snprintf(figure, sizeof(figure), "%" PRIu32 " CPU%s", l->cpus, l->cpus == 1 ? "" : "s");
+	snprintf(more, sizeof(more), "%s of memory", l->memory_physical ? bytes(l->memory_physical, room) : "unknown size");
+	row("host", figure, more);
+	origin(from, sizeof(from), l->cpu_from, l->cpu_source, l->cpu_hierarchy);
+	if (l->cpu_period_us)
+		snprintf(figure, sizeof(figure), "%.6g CPUs", (double)l->cpu_quota_us / (double)l->cpu_period_us);
+	row("CPU limit", l->cpu_period_us ? figure : "none", from);
+	origin(from, sizeof(from), l->memory_from, l->memory_source, l->memory_hierarchy);
+	row("memory", l->memory == CGTUNE_UNLIMITED ? "none" : bytes(l->memory, room),
+	    l->memory == CGTUNE_UNLIMITED && l->memory_high != CGTUNE_UNLIMITED ? "" : from);
+	if (l->memory_high != CGTUNE_UNLIMITED)
+		row("  high", bytes(l->memory_high, room), l->memory == CGTUNE_UNLIMITED ? from : "");
+	if (show->available != CGTUNE_UNKNOWN)
+		row("  left", bytes(show->available, room), "limit minus use that cannot be reclaimed");
+}
+
+static void decision_rows(const struct show *show)
+{
+	const struct cgtune_plan *p = &show->plan;
+	char figure[32], from[64], room[32];
+
+	snprintf(figure, sizeof(figure), "%" PRIu32, p->threads);
+	snprintf(from, sizeof(from), "from %s", cgtune_source_name(p->threads_source));
+	row("threads", figure, from);
+	snprintf(from, sizeof(from), "from %s", cgtune_source_name(p->memory_source));
+	row("budget", p->memory == CGTUNE_UNLIMITED ? "none" : bytes(p->memory, room), from);
+	if (p->threads_source == CGTUNE_SOURCE_OFF)
+		printf("\nCGTUNE is off: nothing is changed.\n");
+	else if (!p->limited && !p->tuned)
+		printf("\nNo limits: nothing is changed.\n");
+}
+
+static void throttle_rows(const struct show *show)
+{
+	const struct cgtune_throttle *t = &show->throttle;
+	const char *hint = show_hint(show);
+	char room[32];
+
+	if (t->periods != CGTUNE_UNKNOWN && t->throttled != CGTUNE_UNKNOWN && (show->why || t->throttled)) {
+		printf("\nthrottled %" PRIu64 " of %" PRIu64 " periods", t->throttled, t->periods);
+		if (t->throttled_ns != CGTUNE_UNKNOWN)
+			printf(", %s in all", seconds(t->throttled_ns, room));
+		printf("\n");
+	}
+	if (hint)
+		printf("%s%s%s\n", style(1, YELLOW), hint, style(1, RESET));
+}
+
+static bool decided(const struct show *show, const struct show_line *line)
+{
+	return line->file && (strcmp(line->file, show->limits.cpu_from) == 0 ||
+			      strcmp(line->file, show->limits.memory_from) == 0);
+}
+
+static void level_rows(const struct show *show)
+{
+	printf("\n%sEvery file that was looked at%s (* decided)\n", style(1, BOLD), style(1, RESET));
+	for (size_t i = 0; i < show->count; i++) {
+		const struct show_line *line = &show->lines[i];
+
+		if (line->kind != CGTUNE_REPORT_LEVEL)
+			continue;
+		printf("%c ", decided(show, line) ? '*' : ' ');
+		print_safe(stdout, line->file);
+		printf(": ");
+		print_safe(stdout, line->value ? line->value : "");
+		printf("  %s%s%s\n", style(1, DIM), line->text, style(1, RESET));
+	}
+	for (size_t i = 0; i < show->count; i++)
+		if (show->lines[i].kind == CGTUNE_REPORT_NOTE)
+			printf("  %s\n", show->lines[i].text);
+}
+
+static void warnings(const struct show *show)
+{
+	for (size_t i = 0; i < show->count; i++) {
+		const struct show_line *line = &show->lines[i];
+
+		if (line->kind != CGTUNE_REPORT_WARNING)
+			continue;
+		fprintf(stderr, "cgtune: %swarning%s: ", style(2, YELLOW), style(2, RESET));
+		if (line->variable || line->file) {
+			print_safe(stderr, line->variable ? line->variable : line->file);
+			if (line->value) {
+				fputs(line->variable ? "=" : ": \"", stderr);
+				print_safe(stderr, line->value);
+				fputs(line->variable ? " " : "\" ", stderr);
+			} else {
+				fputc(' ', stderr);
+			}
+		}
+		fprintf(stderr, "%s\n", line->text);
+	}
+}
+
+void show_plain(const struct show *show)
+{
+	limit_rows(show);
+	decision_rows(show);
+	throttle_rows(show);
+	if (show->why)
+		level_rows(show);
+	fflush(stdout);
+	warnings(show);
+}
