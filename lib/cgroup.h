@@ -29,7 +29,6 @@ struct cgroup {
 union scratch {
 	struct file_lines lines;
 	char text[FILE_LINE];
-	uint64_t align;
 };
 
 /* What went wrong with which file; never the end of the search. */

@@ -9,6 +9,9 @@
 /* How a level's file is read: 1 ends the walk; 0; or a fatal error. */
 typedef int level_fn(struct walk *walk);
 
+#define BURST "a burst leaves the average rate as it is, so it is not counted"
+#define SWAP "swap is not memory, so it is not counted"
+
 /*
  * Read a file of the present level into pass->text. Its length; -ENOENT: not
  * there, or bad, which was reported; or a fatal error.
@@ -79,8 +82,23 @@ static void report_cpus(struct walk *walk, const char *value, uint64_t quota, ui
 		return;
 	if (period)
 		text_add_decimal(&text, util_mul_div(quota, UTIL_MICRO, period), 6);
-	text_add(&text, period ? " CPUs" : "no limit");
+	text_add(&text, !period ? "no limit" : quota == period ? " CPU" : " CPUs");
 	report_level(walk, value, sentence);
+}
+
+/* A file that is no limit but that people ask about: shown, never used. */
+static void report_aside(struct walk *walk, const char *name, const char *sentence)
+{
+	struct limit_pass *pass = walk->pass;
+	int n;
+
+	if (!pass->options->report || walk->level || !limit_path(pass, walk->cgroup, walk->length, name))
+		return;
+	n = file_text(&pass->files, -1, pass->path, pass->text, sizeof(pass->text) - 1);
+	if (n < 0)
+		return;
+	pass->text[n] = '\0';
+	limit_report(pass, CGTUNE_REPORT_NOTE, walk->resource, pass->path, raw(pass), sentence);
 }
 
 /* Keep a quota when it is tighter than all before; the exact pair, never a rounded figure. */
@@ -127,6 +145,7 @@ static int cpu_v2(struct walk *walk)
 		report_cpus(walk, raw(walk->pass), quota, period);
 	if (limited > 0)
 		take_quota(walk, name, quota, period);
+	report_aside(walk, "cpu.max.burst", BURST);
 	return 0;
 }
 
@@ -161,6 +180,7 @@ static int cpu_v1(struct walk *walk)
 	limit_path(walk->pass, walk->cgroup, walk->length, name);
 	report_cpus(walk, value, quota, period);
 	take_quota(walk, name, quota, period);
+	report_aside(walk, "cpu.cfs_burst_us", BURST);
 	return 0;
 }
 
@@ -187,7 +207,10 @@ static int memory_v2(struct walk *walk)
 {
 	int r = take_bytes(walk, 0, "memory.max", take_memory);
 
-	return r < 0 ? r : take_bytes(walk, 1, "memory.high", take_high);
+	if (r == 0)
+		r = take_bytes(walk, 1, "memory.high", take_high);
+	report_aside(walk, "memory.swap.max", SWAP);
+	return r;
 }
 
 /*
@@ -227,6 +250,7 @@ static int memory_v1(struct walk *walk)
 
 	if (r < 0)
 		return r;
+	report_aside(walk, "memory.memsw.limit_in_bytes", SWAP);
 	if (walk->level == 0) {
 		r = take_hierarchical(walk);
 		/* The walk would find the same. */

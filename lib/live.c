@@ -224,7 +224,7 @@ _public_ void cgtune_set_interval(unsigned milliseconds)
 	struct process *p;
 
 	interval_ms = milliseconds;
-	p = process_lock();
+	p = process_lock_existing();
 	if (!p)
 		return;
 	if (p->live.open)
@@ -234,7 +234,7 @@ _public_ void cgtune_set_interval(unsigned milliseconds)
 
 _public_ void cgtune_on_change(cgtune_change_fn *fn, void *user)
 {
-	struct process *p = process_lock();
+	struct process *p = process_lock_existing();
 
 	callback.user = user;
 	callback.fn = fn;
@@ -256,7 +256,7 @@ static bool drain(struct live *live)
 }
 
 /* The limits as they are now. 0; CGTUNE_MOVED: of another cgroup; or -errno. */
-static int reread(struct process *p, struct cgtune_limits *limits)
+static int reread(struct process *p, bool ticked, struct cgtune_limits *limits)
 {
 	struct live *live = &p->live;
 	struct limit_pass pass;
@@ -271,7 +271,7 @@ static int reread(struct process *p, struct cgtune_limits *limits)
 		limit_close(&pass);
 		return r;
 	}
-	live->pass.files.retry_missing = drain(live);
+	live->pass.files.retry_missing = ticked;
 	if (!has_moved(live)) {
 		r = limit_walk(&live->pass, limits);
 		file_set_flush(&live->pass.files);
@@ -333,12 +333,16 @@ static int take_due(struct live *live, struct cgtune_change ret[2])
 	int n = 0;
 
 	for (int i = 0; i < 2; i++) {
+		const struct cgtune_change *change = &live->changes[i].change;
+
 		if (!live->changes[i].pending ||
 		    (live->changes[i].told_ns && now - live->changes[i].told_ns < SECOND_NS))
 			continue;
-		ret[n++] = live->changes[i].change;
 		live->changes[i].pending = false;
+		if (change->old_limit == change->new_limit && change->old_value == change->new_value)
+			continue;		/* there and back again */
 		live->changes[i].told_ns = now;
+		ret[n++] = *change;
 	}
 	return n;
 }
@@ -366,11 +370,14 @@ _public_ int cgtune_dispatch(void)
 	cgtune_change_fn *fn;
 	void *user;
 	int changed = 0, moved, n;
+	bool ticked, off;
 
 	if (!p)
 		return -ENOMEM;
-	moved = env_is_off(&p->env) ? 0 : reread(p, &p->live.reread);
-	if (moved >= 0 && !env_is_off(&p->env)) {
+	ticked = p->live.open && drain(&p->live);
+	off = env_is_off(&p->env);
+	moved = off ? 0 : reread(p, ticked, &p->live.reread);
+	if (moved >= 0 && !off) {
 		plan_make(process_options(), &p->env, &p->live.reread, &plan);
 		changed = compare(p, &p->live.reread, &plan);
 		if (changed)

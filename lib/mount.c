@@ -54,7 +54,8 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
 static bool is_whole_hierarchy(const char *point, int version, union scratch *scratch)
 {
 	struct statx stx = { 0 };
-	struct statmount_answer *answer = (struct statmount_answer *)scratch->text;
+	struct statmount_answer answer;
+	const char *strings = scratch->text + sizeof(answer);
 	struct statmount_request request = {
 		.size = sizeof(request), .param = STATMOUNT_WANT_MNT_ROOT | STATMOUNT_WANT_FS_TYPE,
 	};
@@ -64,11 +65,12 @@ static bool is_whole_hierarchy(const char *point, int version, union scratch *sc
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return false;
 	request.mnt_id = stx.stx_mnt_id;
-	if (sys4(SYS_statmount, &request, answer, sizeof(scratch->text), 0) < 0 ||
-	    (answer->mask & request.param) != request.param)
+	if (sys4(SYS_statmount, &request, scratch->text, sizeof(scratch->text), 0) < 0)
 		return false;
-	return strcmp(answer->strings + answer->fs_type, version == 2 ? "cgroup2" : "cgroup") == 0 &&
-	       strcmp(answer->strings + answer->mnt_root, "/") == 0;
+	memcpy(&answer, scratch->text, sizeof(answer));
+	return (answer.mask & request.param) == request.param &&
+	       strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") == 0 &&
+	       strcmp(strings + answer.mnt_root, "/") == 0;
 }
 
 /* The usual place, when it shows all of the hierarchy: no mount could show more. */

@@ -123,6 +123,15 @@ struct process *process_lock(void)
 	return p;
 }
 
+struct process *process_lock_existing(void)
+{
+	struct process *p = atomic_load_explicit(&state, memory_order_acquire);
+
+	if (p)
+		pthread_mutex_lock(&p->lock);
+	return p;
+}
+
 void process_unlock(struct process *p)
 {
 	pthread_mutex_unlock(&p->lock);

@@ -20,7 +20,7 @@ struct live {
 	bool open;
 	int epoll, inotify, timer, membership;	/* membership: /proc/self/cgroup */
 	int text_length;
-	char text[CGTUNE_PATH_SIZE];		/* what it said */
+	char text[FILE_LINE];			/* what it said */
 	int held[LIMIT_HELD];
 	struct cgtune_options options;
 	struct limit_pass pass;
@@ -50,6 +50,8 @@ struct process {
 
 /* The state, locked and initialised; NULL: out of memory. */
 struct process *process_lock(void);
+/* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */
+struct process *process_lock_existing(void);
 void process_unlock(struct process *process);
 
 /* Let the getters answer with process->plan. */

@@ -19,13 +19,12 @@ struct statmount_answer {		/* struct statmount */
 	uint64_t mask;
 	uint32_t sb_dev_major, sb_dev_minor;
 	uint64_t sb_magic;
-	uint32_t sb_flags, fs_type;	/* fs_type, mnt_root: offsets into strings */
+	uint32_t sb_flags, fs_type;	/* fs_type, mnt_root: offsets into the strings behind it */
 	uint64_t mnt_id, mnt_parent_id;
 	uint32_t mnt_id_old, mnt_parent_id_old;
 	uint64_t mnt_attr, mnt_propagation, mnt_peer_group, mnt_master, propagate_from;
 	uint32_t mnt_root, mnt_point;
 	uint64_t spare[50];
-	char strings[];
 };
 
 _Static_assert(sizeof(struct statmount_answer) == 512, "the kernel's layout");

@@ -87,7 +87,8 @@ static void limit_rows(const struct show *show)
 	row("host", figure, more);
 	origin(from, sizeof(from), l->cpu_from, l->cpu_source, l->cpu_hierarchy);
 	if (l->cpu_period_us)
-		snprintf(figure, sizeof(figure), "%.6g CPUs", (double)l->cpu_quota_us / (double)l->cpu_period_us);
+		snprintf(figure, sizeof(figure), "%.6g CPU%s", (double)l->cpu_quota_us / (double)l->cpu_period_us,
+			 l->cpu_quota_us == l->cpu_period_us ? "" : "s");
 	row("CPU limit", l->cpu_period_us ? figure : "none", from);
 	origin(from, sizeof(from), l->memory_from, l->memory_source, l->memory_hierarchy);
 	row("memory", l->memory == CGTUNE_UNLIMITED ? "none" : bytes(l->memory, room),
@@ -142,17 +143,17 @@ static void level_rows(const struct show *show)
 	for (size_t i = 0; i < show->count; i++) {
 		const struct show_line *line = &show->lines[i];
 
-		if (line->kind != CGTUNE_REPORT_LEVEL)
+		if (line->kind == CGTUNE_REPORT_WARNING)
 			continue;
 		printf("%c ", decided(show, line) ? '*' : ' ');
-		print_safe(stdout, line->file);
-		printf(": ");
-		print_safe(stdout, line->value ? line->value : "");
-		printf("  %s%s%s\n", style(1, DIM), line->text, style(1, RESET));
+		if (line->file) {
+			print_safe(stdout, line->file);
+			printf(": ");
+			print_safe(stdout, line->value ? line->value : "");
+			printf("  ");
+		}
+		printf("%s%s%s\n", style(1, DIM), line->text, style(1, RESET));
 	}
-	for (size_t i = 0; i < show->count; i++)
-		if (show->lines[i].kind == CGTUNE_REPORT_NOTE)
-			printf("  %s\n", show->lines[i].text);
 }
 
 static void warnings(const struct show *show)
