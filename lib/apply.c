@@ -16,12 +16,13 @@ enum { OMP_NUM_THREADS, GOMAXPROCS, GOMEMLIMIT, VARIABLES };
 
 static const char *const names[VARIABLES] = { "OMP_NUM_THREADS", "GOMAXPROCS", "GOMEMLIMIT" };
 
-/* What cgtune_undo() needs: what each variable held before, and what it was given. */
-static struct {
-	bool done, had;			/* had: it held a value, one of an outer cgtune's */
-	char before[VALUE_SIZE];
-	char given[VALUE_SIZE];		/* "": it was unset */
-} undo[VARIABLES];
+/* What cgtune_undo() needs, of each variable and of the marker. */
+struct undo {
+	bool done;
+	char *before;			/* NULL: it was not set */
+	char *given;			/* NULL: it was unset */
+};
+static struct undo undo[VARIABLES], undo_marker;
 
 /* The value that the plan asks for; "" for none. */
 static void wanted(const struct cgtune_plan *plan, int variable, char value[VALUE_SIZE])
@@ -41,6 +42,46 @@ static void wanted(const struct cgtune_plan *plan, int variable, char value[VALU
 	}
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void forget(struct undo *undo_)
+{
+	free(undo_->before);
+	free(undo_->given);
+	*undo_ = (struct undo){ 0 };
+}
+
+static int set_or_unset(const char *name, const char *value)
+{
+	return (value ? setenv(name, value, 1) : unsetenv(name)) < 0 ? -ENOMEM : 0;
+}
+
+/* Give a variable a value, or none, and remember what it had at first. */
+static int change(struct undo *undo_, const char *name, const char *value)
+{
+	const char *now = env_raw(name);
+	char *before = NULL, *given = NULL;
+
+	if (same(now, value))
+		return 0;
+	if (!undo_->done && now && !(before = strdup(now)))
+		return -ENOMEM;
+	if ((value && !(given = strdup(value))) || set_or_unset(name, value) < 0) {
+		free(before);
+		free(given);
+		return -ENOMEM;
+	}
+	if (!undo_->done)
+		undo_->before = before;
+	free(undo_->given);
+	undo_->given = given;
+	undo_->done = true;
+	return 0;
+}
+
 static int name_index(const char *entry)
 {
 	for (int i = 0; i < VARIABLES; i++) {
@@ -52,8 +93,8 @@ static int name_index(const char *entry)
 	return -1;
 }
 
-/* Marker entries of variables that are not ours to set here stay as they are. */
-static void copy_foreign(const char *marker, struct text *ret)
+/* Put the marker's entries of other variables, and then ours, into a text. */
+static void list_entries(const char *marker, char values[VARIABLES][VALUE_SIZE], struct text *ret)
 {
 	while (marker && *marker) {
 		size_t n = strcspn(marker, ";");
@@ -65,76 +106,60 @@ static void copy_foreign(const char *marker, struct text *ret)
 		}
 		marker += n + (marker[n] == ';');
 	}
-}
-
-static int set_or_unset(const char *name, const char *value)
-{
-	int r = *value ? setenv(name, value, 1) : unsetenv(name);
-
-	return r < 0 ? -ENOMEM : 0;
-}
-
-/* List in the marker those of our variables that hold a value of ours. */
-static int write_marker(const char *const values[VARIABLES])
-{
-	char marker[MARKER_SIZE] = "";
-	struct text text = TEXT(marker);
-
-	copy_foreign(env_get(ENV_MARKER), &text);
 	for (int i = 0; i < VARIABLES; i++) {
-		if (!values[i] || !*values[i])
+		if (!*values[i])
 			continue;
-		text_add(&text, names[i]);
-		text_add(&text, "=");
-		text_add(&text, values[i]);
-		text_add(&text, ";");
+		text_add(ret, names[i]);
+		text_add(ret, "=");
+		text_add(ret, values[i]);
+		text_add(ret, ";");
 	}
-	return set_or_unset(ENV_MARKER, marker);
 }
 
-static void remember(int i, const char *before, const char *given)
+/* List in the marker what holds a value of ours; one that lists just that stays as it is. */
+static int write_marker(const char *marker, char values[VARIABLES][VALUE_SIZE])
 {
-	struct text text = { undo[i].given, VALUE_SIZE, 0 };
+	char room[MARKER_SIZE] = "";
+	struct text text = TEXT(room);
+	bool differs = false;
 
-	if (!undo[i].done) {
-		struct text old = { undo[i].before, VALUE_SIZE, 0 };
+	for (int i = 0; i < VARIABLES; i++)
+		differs |= *values[i] && !env_is_ours(marker, names[i], values[i]);
+	for (const char *p = marker; p && *p; p += strcspn(p, ";"), p += *p == ';') {
+		int i = name_index(p);
 
-		undo[i].had = before != NULL;
-		undo[i].before[0] = '\0';
-		text_add(&old, before ? before : "");
+		differs |= i >= 0 && !*values[i];
 	}
-	undo[i].done = true;
-	undo[i].given[0] = '\0';
-	text_add(&text, given);
+	if (!differs)
+		return 0;
+	list_entries(marker, values, &text);
+	return change(&undo_marker, ENV_MARKER, *room ? room : NULL);
 }
 
 _public_ int cgtune_apply(const struct cgtune_plan *theirs)
 {
 	struct cgtune_plan plan;
-	char value[VARIABLES][VALUE_SIZE];
-	const char *listed[VARIABLES] = { NULL };
+	char values[VARIABLES][VALUE_SIZE];
 	const char *marker = env_get(ENV_MARKER);
 	int r = util_struct_check(theirs, sizeof(plan));
 
 	if (r < 0)
 		return r;
 	memcpy(&plan, theirs, sizeof(plan));
-	for (int i = 0; i < VARIABLES; i++) {
+	if (!plan.threads || !plan.cpus)
+		return -EINVAL;
+	for (int i = 0; i < VARIABLES && r == 0; i++) {
 		const char *now = env_get(names[i]);
 
+		values[i][0] = '\0';
 		if (now && !env_is_ours(marker, names[i], now))
 			continue;
-		wanted(&plan, i, value[i]);
-		listed[i] = value[i];
-		if (strcmp(now ? now : "", value[i]) == 0)
-			continue;
-		remember(i, now, value[i]);
-		r = set_or_unset(names[i], value[i]);
-		if (r < 0)
-			break;
+		wanted(&plan, i, values[i]);
+		if (now || *values[i])
+			r = change(&undo[i], names[i], *values[i] ? values[i] : NULL);
 	}
 	if (r == 0)
-		r = write_marker(listed);
+		r = write_marker(marker, values);
 	if (r < 0) {
 		cgtune_undo();
 		return r;
@@ -144,29 +169,24 @@ _public_ int cgtune_apply(const struct cgtune_plan *theirs)
 	return 0;
 }
 
-_public_ int cgtune_undo(void)
+/* A value that somebody has changed since is theirs. */
+static int take_back(struct undo *undo_, const char *name)
 {
-	const char *listed[VARIABLES] = { NULL }, *marker = env_get(ENV_MARKER);
-	bool any = false;
 	int r = 0;
 
-	for (int i = 0; i < VARIABLES; i++) {
-		const char *now = env_get(names[i]);
+	if (undo_->done && same(env_raw(name), undo_->given))
+		r = set_or_unset(name, undo_->before);
+	forget(undo_);
+	return r;
+}
 
-		if (now && env_is_ours(marker, names[i], now))
-			listed[i] = now;
-		if (!undo[i].done)
-			continue;
-		any = true;
-		undo[i].done = false;
-		if (strcmp(now ? now : "", undo[i].given) != 0)
-			continue;
-		listed[i] = undo[i].had ? undo[i].before : NULL;
-		if (set_or_unset(names[i], undo[i].had ? undo[i].before : "") < 0)
+_public_ int cgtune_undo(void)
+{
+	int r = take_back(&undo_marker, ENV_MARKER);
+
+	for (int i = 0; i < VARIABLES; i++)
+		if (take_back(&undo[i], names[i]) < 0)
 			r = -ENOMEM;
-	}
-	if (any && write_marker(listed) < 0)
-		r = -ENOMEM;
 	runtimes_undo();
 	return r;
 }

@@ -35,7 +35,7 @@ void cgroup_take_line(struct slice line, struct cgroup *cgroups, size_t n)
 		else
 			continue;
 		copy_slice(c->names, sizeof(c->names), found.controllers);
-		copy_slice(c->path, sizeof(c->path), found.path);
+		copy_slice(c->path, CGTUNE_PATH_SIZE, found.path);
 	}
 }
 
@@ -43,9 +43,10 @@ static void cgroup_reset(struct cgroup *cgroups, size_t n)
 {
 	for (struct cgroup *c = cgroups; c < cgroups + n; c++) {
 		c->version = 0;
-		c->path[0] = c->dir[0] = c->names[0] = '\0';
+		c->path[0] = c->names[0] = '\0';
+		c->dir = c->path;
 		c->top = c->length = 0;
-		c->placed = false;
+		c->placed = c->has_root = false;
 	}
 }
 
@@ -80,8 +81,7 @@ int cgroup_find(const struct cgroup_search *search, struct cgroup *cgroups, size
 		return r;
 	if (search->path)
 		for (struct cgroup *c = cgroups; c < cgroups + n; c++)
-			copy_slice(c->path, sizeof(c->path),
-				   (struct slice){ search->path, strlen(search->path) });
+			copy_slice(c->path, CGTUNE_PATH_SIZE, (struct slice){ search->path, strlen(search->path) });
 	return mount_find(search, cgroups, n);
 }
 

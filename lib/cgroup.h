@@ -18,11 +18,13 @@ struct cgroup {
 	const char *controller;		/* "cpu", "memory", "cpuacct", "cpuset" */
 	int version;			/* of the hierarchy that holds it; 0: not visible */
 	bool placed;			/* dir is known */
-	char names[128];		/* v1: the controllers of that hierarchy, as the kernel lists them */
-	char path[CGTUNE_PATH_SIZE];	/* as in /proc/PID/cgroup */
-	char dir[CGTUNE_PATH_SIZE];	/* its directory, below the root */
+	bool has_root;			/* the mount point is the root of the hierarchy */
 	size_t top;			/* length of the mount point in dir: the highest visible level */
 	size_t length;			/* length of dir */
+	char *dir;			/* its directory, below the root: behind path, so that a short one
+					   costs no further page of the stack */
+	char names[128];		/* v1: the controllers of that hierarchy, as the kernel lists them */
+	char path[2 * CGTUNE_PATH_SIZE];	/* as in /proc/PID/cgroup */
 };
 
 /* Room that a search needs, and that a caller may use between searches. */

@@ -19,7 +19,7 @@
  *    Members may be added at the end, never moved (the rule of openat2(2)):
  *    -EINVAL is a size below the first release's, -E2BIG an option that this
  *    library does not know yet.
- *  - Thread-safe; safe in a forked child. About 48 KiB of stack are used.
+ *  - Thread-safe; safe in a forked child. Up to 64 KiB of stack are used.
  *  - Nothing is printed unless CGTUNE_LOG or a logger asks for it.
  */
 #ifndef CGTUNE_H
@@ -307,7 +307,9 @@ int cgtune_undo(void);
  * understood is reported as a warning, and the other levels count.
  *
  * Return: 0; -EINVAL, -E2BIG; -EMFILE, -ENFILE, -ENOMEM; -ESRCH: no such pid;
- * -ENOENT: no such cgroup; or why the root or /proc/self/cgroup cannot be read.
+ * -ENOENT: no such cgroup or root; -ENODEV: the process was moved and its cgroup
+ * removed three times meanwhile; or why the root or a /proc/self/cgroup that is
+ * there cannot be read.
  */
 int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret);
 

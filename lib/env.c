@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
 static int value_switch(const char *text, uint64_t *ret)
 {
@@ -87,35 +89,33 @@ static int value_log(const char *text, uint64_t *ret)
 static const struct {
 	const char *name;
 	int (*value)(const char *text, uint64_t *ret);
-	const char *wants, *instead;
+	const char *wants;
 } variables[ENV_COUNT] = {
-	[ENV_SWITCH] = { "CGTUNE", value_switch, "off or on", "on" },
-	[ENV_CPUS] = { "CGTUNE_CPUS", grammar_cpus, "a number of CPUs above 0, such as 1.5 or 1500m",
-		       "the cgroup's quota" },
-	[ENV_MEMORY] = { "CGTUNE_MEMORY", grammar_size, "a size, such as 512MiB", "the cgroup's limit" },
-	[ENV_THREADS] = { "CGTUNE_THREADS", value_threads, "a whole number from 1 to 2147483647",
-			  "the count from the CPU limit" },
-	[ENV_BUDGET] = { "CGTUNE_BUDGET", value_budget, "off or a size, such as 512MiB",
-			 "the budget from the memory limit" },
-	[ENV_RATIO] = { "CGTUNE_MEMORY_RATIO", grammar_ratio, "a ratio above 0 and at most 1, such as 0.9",
-			"AUTOMEMLIMIT's ratio or 0.9" },
-	[ENV_MEMORY_RESERVE] = { "CGTUNE_MEMORY_RESERVE", grammar_size, "a size, such as 64MiB", "no reserve" },
+	[ENV_SWITCH] = { "CGTUNE", value_switch, "off or on" },
+	[ENV_CPUS] = { "CGTUNE_CPUS", grammar_cpus, "a number of CPUs above 0, such as 1.5 or 1500m" },
+	[ENV_MEMORY] = { "CGTUNE_MEMORY", grammar_size, "a size, such as 512MiB" },
+	[ENV_THREADS] = { "CGTUNE_THREADS", value_threads, "a whole number from 1 to 2147483647" },
+	[ENV_BUDGET] = { "CGTUNE_BUDGET", value_budget, "off or a size, such as 512MiB" },
+	[ENV_RATIO] = { "CGTUNE_MEMORY_RATIO", grammar_ratio, "a ratio above 0 and at most 1, such as 0.9" },
+	[ENV_MEMORY_RESERVE] = { "CGTUNE_MEMORY_RESERVE", grammar_size, "a size, such as 64MiB" },
 	[ENV_CPUS_RESERVE] = { "CGTUNE_CPUS_RESERVE", grammar_cpus,
-			       "a number of CPUs above 0, such as 0.5 or 500m", "no reserve" },
-	[ENV_ROUND] = { "CGTUNE_ROUND", value_rounding, "ceil, floor or nearest", "ceil" },
-	[ENV_MULTIPLIER] = { "CGTUNE_THROTTLE_MULTIPLIER", value_integer, "a whole number", "8" },
-	[ENV_GOMAXPROCS] = { "GOMAXPROCS", value_threads, "a whole number from 1 to 2147483647",
-			     "the count from the CPU limit" },
-	[ENV_GOMEMLIMIT] = { "GOMEMLIMIT", value_gomemlimit,
-			     "off or a byte count of Go, such as 512MiB", "the budget from the memory limit" },
-	[ENV_AUTOMEMLIMIT] = { "AUTOMEMLIMIT", value_automemlimit, "off or a ratio above 0 and at most 1",
-			       "0.9" },
-	[ENV_LOG] = { "CGTUNE_LOG", value_log, "error, warning, info, debug or off", "off" },
+			       "a number of CPUs above 0, such as 0.5 or 500m" },
+	[ENV_ROUND] = { "CGTUNE_ROUND", value_rounding, "ceil, floor or nearest" },
+	[ENV_MULTIPLIER] = { "CGTUNE_THROTTLE_MULTIPLIER", value_integer, "a whole number" },
+	[ENV_GOMAXPROCS] = { "GOMAXPROCS", value_threads, "a whole number from 1 to 2147483647" },
+	[ENV_GOMEMLIMIT] = { "GOMEMLIMIT", value_gomemlimit, "off or a byte count of Go, such as 512MiB" },
+	[ENV_AUTOMEMLIMIT] = { "AUTOMEMLIMIT", value_automemlimit, "off or a ratio above 0 and at most 1" },
+	[ENV_LOG] = { "CGTUNE_LOG", value_log, "error, warning, info, debug or off" },
 };
+
+const char *env_raw(const char *name)
+{
+	return secure_getenv(name);
+}
 
 const char *env_get(const char *name)
 {
-	const char *value = secure_getenv(name);
+	const char *value = env_raw(name);
 
 	return value && *value ? value : NULL;
 }
@@ -136,39 +136,59 @@ bool env_is_ours(const char *marker, const char *name, const char *value)
 	return false;
 }
 
-static void refuse(const struct cgtune_options *options, enum env_variable variable, const char *value)
+/* All values in one pass over the environment, of each the first, as getenv(3) has it. */
+static void collect(const char *values[ENV_COUNT], const char **marker)
+{
+	static const char set[] = ENV_MARKER "=";
+
+	for (char **entry = environ; entry && *entry; entry++) {
+		if (**entry != 'C' && **entry != 'G' && **entry != 'A')
+			continue;
+		if (!*marker && strncmp(*entry, set, sizeof(set) - 1) == 0)
+			*marker = *entry + sizeof(set) - 1;
+		for (unsigned i = 0; i < ENV_COUNT; i++) {
+			size_t n = strlen(variables[i].name);
+
+			if (!values[i] && strncmp(*entry, variables[i].name, n) == 0 && (*entry)[n] == '=')
+				values[i] = *entry + n + 1;
+		}
+	}
+}
+
+void env_read(const struct cgtune_options *options, struct env *ret)
+{
+	const char *values[ENV_COUNT] = { NULL }, *marker = NULL;
+
+	ret->set = ret->refused = 0;
+	/* Another process's decisions have nothing to do with our environment. */
+	if (options->flags & CGTUNE_NO_ENV || options->pid || options->cgroup || getauxval(AT_SECURE))
+		return;
+	collect(values, &marker);
+	for (unsigned i = 0; i < ENV_COUNT && !env_is_off(ret); i++) {
+		if (!values[i] || !*values[i] || env_is_ours(marker, variables[i].name, values[i]))
+			continue;
+		if (variables[i].value(values[i], &ret->value[i]) == 0)
+			ret->set |= ENV_BIT(i);
+		else
+			ret->refused |= ENV_BIT(i);
+	}
+}
+
+void env_warn(const struct cgtune_options *options, const struct env *env, enum env_variable variable,
+	      const char *instead)
 {
 	char sentence[256];
 	struct text text = TEXT(sentence);
 
+	if (!options->report || !(env->refused & ENV_BIT(variable)))
+		return;
 	text_add(&text, "is not ");
 	text_add(&text, variables[variable].wants);
-	text_add(&text, "; ");
-	text_add(&text, variables[variable].instead);
-	text_add(&text, " is used instead");
+	text_add(&text, "; used instead: ");
+	text_add(&text, instead);
 	options->report(&(struct cgtune_report){
 		.size = sizeof(struct cgtune_report), .kind = CGTUNE_REPORT_WARNING,
-		.variable = variables[variable].name, .value = value, .text = sentence,
+		.variable = variables[variable].name, .value = env_get(variables[variable].name),
+		.text = sentence,
 	}, options->report_user);
-}
-
-void env_read(const struct cgtune_options *options, uint32_t warn, struct env *ret)
-{
-	const char *marker;
-
-	ret->set = 0;
-	/* Another process's decisions have nothing to do with our environment. */
-	if (options->flags & CGTUNE_NO_ENV || options->pid || options->cgroup)
-		return;
-	marker = env_get(ENV_MARKER);
-	for (unsigned i = 0; i < ENV_COUNT && !env_is_off(ret); i++) {
-		const char *value = env_get(variables[i].name);
-
-		if (!value || env_is_ours(marker, variables[i].name, value))
-			continue;
-		if (variables[i].value(value, &ret->value[i]) == 0)
-			ret->set |= ENV_BIT(i);
-		else if (options->report && (warn & ENV_BIT(i)))
-			refuse(options, (enum env_variable)i, value);
-	}
 }

@@ -2,7 +2,7 @@
 /*
  * env - the only code that reads the environment: names, grammar, and what is ours
  *
- * In a setuid program nothing is read (secure_getenv(3)).
+ * In a setuid program nothing is read (AT_SECURE of getauxval(3), secure_getenv(3)).
  */
 #ifndef CGTUNE_ENV_H
 #define CGTUNE_ENV_H
@@ -30,14 +30,12 @@ enum env_variable {
 };
 
 #define ENV_BIT(variable) (1u << (variable))
-#define ENV_FOR_LIMITS \
-	(ENV_BIT(ENV_SWITCH) | ENV_BIT(ENV_CPUS) | ENV_BIT(ENV_MEMORY) | ENV_BIT(ENV_LOG))
-#define ENV_FOR_PLAN (~ENV_FOR_LIMITS)
 
 /* The values of the variables that are set, not empty, of the right form, and
  * not written by cgtune itself. */
 struct env {
-	uint32_t set;			/* mask of ENV_BIT() */
+	uint32_t set;			/* masks of ENV_BIT() */
+	uint32_t refused;		/* set, but not of the right form */
 	uint64_t value[ENV_COUNT];
 };
 
@@ -53,16 +51,21 @@ static inline bool env_is_off(const struct env *env)
 
 /*
  * Read all variables, unless the options say that the environment does not
- * count. A refused one is reported when it is in the mask warn: limits and plan
- * both read the environment, and each warns of its own. With CGTUNE=off nothing
- * else is looked at.
+ * count. With CGTUNE=off nothing else is looked at.
  */
-void env_read(const struct cgtune_options *options, uint32_t warn, struct env *ret);
+void env_read(const struct cgtune_options *options, struct env *ret);
+
+/* Report a variable if it was refused, with what is used instead: whoever decided knows. */
+void env_warn(const struct cgtune_options *options, const struct env *env, enum env_variable variable,
+	      const char *instead);
 
 /* The environment variable that names what cgtune wrote: "NAME=value;NAME=value;". */
 #define ENV_MARKER "CGTUNE_SET"
 
+/* A variable of which set but empty counts as unset; NULL. */
 const char *env_get(const char *name);
+/* The same, with "" for set but empty. */
+const char *env_raw(const char *name);
 
 /* Whether cgtune wrote this value: the marker lists the variable with it. */
 bool env_is_ours(const char *marker, const char *name, const char *value);

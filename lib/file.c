@@ -44,14 +44,21 @@ static bool is_regular(int fd)
 }
 
 /* Out of descriptors is perhaps only out of those that this pass holds. */
-static int open_file(struct file_set *set, const char *path)
+static int open_or_flush(struct file_set *set, const char *path, int flags)
 {
-	int fd = open_path(set, path, READ_FLAGS);
+	int fd = open_path(set, path, flags);
 
 	if ((fd == -EMFILE || fd == -ENFILE) && set->count) {
 		file_set_flush(set);
-		fd = open_path(set, path, READ_FLAGS);
+		fd = open_path(set, path, flags);
 	}
+	return fd;
+}
+
+static int open_file(struct file_set *set, const char *path)
+{
+	int fd = open_or_flush(set, path, READ_FLAGS);
+
 	if (fd >= 0 && !set->real && !is_regular(fd)) {
 		sys1(SYS_close, fd);
 		return -EBADMSG;
@@ -112,8 +119,9 @@ static long read_some(int fd, char *buffer, size_t size, long offset)
 	return n;
 }
 
-/* Until the end, which for files of one line is also a newline before a full buffer. */
-static int read_all(int fd, char *buffer, size_t size, bool positioned)
+/* Until the end. The kernel gives a short file of its own at once: there the end
+ * is also a newline before a full buffer. */
+static int read_all(const struct file_set *set, int fd, char *buffer, size_t size, bool positioned)
 {
 	size_t length = 0;
 
@@ -123,7 +131,7 @@ static int read_all(int fd, char *buffer, size_t size, bool positioned)
 		if (n < 0)
 			return (int)n;
 		length += (size_t)n;
-		if (n == 0 || (length < size && buffer[length - 1] == '\n'))
+		if (n == 0 || (set->real && length < size && buffer[length - 1] == '\n'))
 			return (int)length;
 	}
 	return -EFBIG;
@@ -148,7 +156,7 @@ int file_text(struct file_set *set, int slot, const char *path, char *buffer, si
 	int fd;
 
 	if (held && *held >= 0)
-		return read_all(*held, buffer, size, true);
+		return read_all(set, *held, buffer, size, true);
 	if (held && *held == FILE_MISSING && !set->retry_missing)
 		return -ENOENT;
 	fd = open_file(set, path);
@@ -160,16 +168,16 @@ int file_text(struct file_set *set, int slot, const char *path, char *buffer, si
 		close_later(set, fd);
 	else
 		watch(set, path, fd);
-	return read_all(fd, buffer, size, false);
+	return read_all(set, fd, buffer, size, false);
 }
 
-bool file_exists(struct file_set *set, const char *path)
+int file_exists(struct file_set *set, const char *path)
 {
-	int fd = open_path(set, path, O_PATH | O_CLOEXEC);
+	int fd = open_or_flush(set, path, O_PATH | O_CLOEXEC);
 
 	if (fd >= 0)
 		close_later(set, fd);
-	return fd >= 0;
+	return fd >= 0 ? 1 : file_error_is_fatal(fd) ? fd : 0;
 }
 
 int file_lines_open(struct file_lines *lines, struct file_set *set, const char *path,
@@ -179,7 +187,7 @@ int file_lines_open(struct file_lines *lines, struct file_set *set, const char *
 	if (lines->fd < 0)
 		return lines->fd;
 	close_later(set, lines->fd);
-	lines->one_record = one_record;
+	lines->one_record = one_record && set->real;
 	lines->ended = lines->skipping = false;
 	lines->left = most_bytes;
 	lines->start = lines->end = 0;

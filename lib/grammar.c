@@ -200,7 +200,7 @@ int grammar_ratio(const char *text, uint64_t *ret)
 	}
 	if (!nonzero || value > GRAMMAR_RATIO_ONE)
 		return -ERANGE;
-	*ret = value;
+	*ret = value ? value : 1;	/* 0 is no ratio */
 	return 0;
 }
 

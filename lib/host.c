@@ -9,42 +9,61 @@
 
 #define MEMINFO_MOST 65536
 
-/* The kernel refuses a mask that is smaller than its own, so ask with a large one. */
-int host_affinity(int32_t pid)
+static int affinity(int32_t pid, unsigned long *mask, size_t size)
 {
-	unsigned long mask[HOST_CPUS_MOST / (8 * sizeof(unsigned long))];
-	long bytes = sys3(SYS_sched_getaffinity, pid, sizeof(mask), mask);
+	long bytes = sys3(SYS_sched_getaffinity, pid, size, mask);
 	int count = 0;
 
 	if (bytes < 0)
 		return (int)bytes;
 	for (size_t i = 0; i < (size_t)bytes / sizeof(mask[0]); i++)
 		count += __builtin_popcountl(mask[i]);
-	return count > 0 ? count : -EINVAL;
+	return count > 0 ? count : -ENODATA;
+}
+
+/* The kernel refuses a mask that is smaller than its own. Not inlined, as the
+ * large one would cost every caller pages of its stack. */
+static __attribute__((noinline)) int affinity_large(int32_t pid)
+{
+	unsigned long mask[HOST_CPUS_MOST / (8 * sizeof(unsigned long))];
+
+	return affinity(pid, mask, sizeof(mask));
+}
+
+int host_affinity(int32_t pid)
+{
+	unsigned long mask[1024 / (8 * sizeof(unsigned long))];
+	int r = affinity(pid, mask, sizeof(mask));
+
+	return r == -EINVAL ? affinity_large(pid) : r;
 }
 
 int host_online(struct file_set *files, int slot, char *text, size_t size)
 {
 	int n = file_text(files, slot, "/sys/devices/system/cpu/online", text, size);
-	int count = n < 0 ? n : parse_cpu_list(text, (size_t)n);
 
-	return count > 0 ? count : -ENODATA;
+	if (n >= 0)
+		n = parse_cpu_list(text, (size_t)n);
+	return n > 0 || file_error_is_fatal(n) ? n : -ENODATA;
 }
 
-uint64_t host_memory(struct file_set *files, struct file_lines *lines)
+int host_memory(struct file_set *files, struct file_lines *lines, uint64_t *ret)
 {
 	struct sysinfo info;
 	struct slice line;
-	uint64_t bytes = 0;
 	int r;
 
-	if (files->real)
-		return sys1(SYS_sysinfo, &info) < 0 ? 0 : (uint64_t)info.totalram * info.mem_unit;
+	*ret = 0;
+	if (files->real) {
+		if (sys1(SYS_sysinfo, &info) == 0)
+			*ret = (uint64_t)info.totalram * info.mem_unit;
+		return 0;
+	}
 	r = file_lines_open(lines, files, "/proc/meminfo", true, MEMINFO_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
-		if (parse_meminfo_line(line.text, line.length, "MemTotal:", &bytes))
-			break;
-	return bytes;
+		if (parse_meminfo_line(line.text, line.length, "MemTotal:", ret))
+			return 0;
+	return file_error_is_fatal(r) ? r : 0;
 }
 
 uint32_t host_scheduler(int32_t pid)

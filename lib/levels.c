@@ -244,20 +244,33 @@ static int take_hierarchical(struct walk *walk)
 	return 1;
 }
 
+/* A few small files are read sooner than one memory.stat; with all ancestors in
+ * sight they say the same. */
+static bool is_near_root(const struct cgroup *cgroup)
+{
+	int levels = 0;
+
+	for (size_t i = cgroup->top; i < cgroup->length; i++)
+		levels += cgroup->dir[i] == '/';
+	return cgroup->has_root && levels <= 2;
+}
+
 static int memory_v1(struct walk *walk)
 {
+	const struct cgroup *cgroup = walk->cgroup;
 	int n, r = take_bytes(walk, 0, "memory.limit_in_bytes", take_memory);
 
 	if (r < 0)
 		return r;
 	report_aside(walk, "memory.memsw.limit_in_bytes", SWAP);
-	if (walk->level == 0) {
+	if (walk->level == 0 && !is_near_root(cgroup)) {
 		r = take_hierarchical(walk);
 		/* The walk would find the same. */
 		if (r < 0 || (r > 0 && !walk->pass->whole))
 			return r;
 	}
-	if (walk->length <= walk->cgroup->top)
+	/* Since Linux 5.11 it is always 1; has_root is known since 6.8. */
+	if (walk->length <= cgroup->top || cgroup->has_root)
 		return 0;
 	n = level_text(walk, 2, "memory.use_hierarchy");
 	if (n < 0)
@@ -268,10 +281,16 @@ static int memory_v1(struct walk *walk)
 	return r == 0;			/* no ancestor's limit binds this level */
 }
 
+/* The root of the hierarchy limits nothing: it is read only to be shown. */
+static bool is_bare_root(const struct walk *walk)
+{
+	return walk->cgroup->has_root && walk->length <= walk->cgroup->top && !walk->pass->options->report;
+}
+
 static int walk_up(struct walk *walk, level_fn *level)
 {
 	for (;;) {
-		int r = level(walk);
+		int r = is_bare_root(walk) ? 0 : level(walk);
 
 		if (r || walk->length <= walk->cgroup->top)
 			return r < 0 ? r : 0;

@@ -66,99 +66,140 @@ static int cpuset_cpus(struct limit_pass *pass)
 	return -ENOENT;
 }
 
-static void read_cpus(struct limit_pass *pass, struct cgtune_limits *limits)
+/* What the host says, read before anything is written into a result. */
+struct facts {
+	uint32_t cpus, cpus_source, scheduler;
+	uint64_t physical;
+};
+
+/* The mask, and whether it is all that is online: not looked up where a quota below it decides. */
+static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct facts *facts)
 {
-	int cpus = -ENOENT, online = -ENODATA;
+	int cpus = -ENODATA, online = -ENODATA;
 	bool decided;
 
 	if (pass->options->cgroup)
 		cpus = cpuset_cpus(pass);
 	else if (pass->files.real)
 		cpus = host_affinity(pass->options->pid);
-	decided = cpus > 0 && limits->cpu_period_us && !host_is_unbound(limits->scheduler) &&
-		  util_fraction_less(limits->cpu_quota_us, limits->cpu_period_us, (uint64_t)cpus, 1);
+	decided = cpus > 0 && cpu->period && !host_is_unbound(facts->scheduler) &&
+		  util_fraction_less(cpu->quota, cpu->period, (uint64_t)cpus, 1);
 	if (!decided)
 		online = host_online(&pass->files, LIMIT_HELD_ONLINE, pass->scratch.text,
 				     sizeof(pass->scratch.text));
-	if (cpus <= 0 && online <= 0)
-		limit_report(pass, CGTUNE_REPORT_WARNING, CGTUNE_CPU, "/sys/devices/system/cpu/online",
-			      NULL, "cannot be read; one CPU is assumed");
-	limits->cpus = cpus > 0 ? (uint32_t)cpus : online > 0 ? (uint32_t)online : 1;
-	limits->cpus_source = decided ? CGTUNE_SOURCE_NONE :
-			      (int)limits->cpus < online ? CGTUNE_SOURCE_AFFINITY : CGTUNE_SOURCE_HOST;
+	if (file_error_is_fatal(cpus) || file_error_is_fatal(online))
+		return file_error_is_fatal(cpus) ? cpus : online;
+	facts->cpus = cpus > 0 ? (uint32_t)cpus : online > 0 ? (uint32_t)online : 1;
+	facts->cpus_source = decided ? CGTUNE_SOURCE_NONE :
+			     (int)facts->cpus < online ? CGTUNE_SOURCE_AFFINITY : CGTUNE_SOURCE_HOST;
+	return 0;
 }
 
-/* A quota given by hand, in micro-CPUs, stands in for the cgroup's in both directions. */
-static void override_cpu(struct limit_pass *pass, struct cgtune_limits *limits)
+static int read_host(struct limit_pass *pass, const struct walk *cpu, struct facts *facts)
+{
+	int r;
+
+	facts->scheduler = 0;
+	if (cpu->period && pass->files.real && !pass->options->cgroup)
+		facts->scheduler = host_scheduler(pass->options->pid);
+	r = read_cpus(pass, cpu, facts);
+	return r < 0 ? r : host_memory(&pass->files, &pass->scratch.lines, &facts->physical);
+}
+
+/* A limit given by hand stands in for the cgroup's, in both directions. Returns who gave it. */
+static uint32_t override_cpu(const struct limit_pass *pass, struct walk *cpu)
 {
 	bool option = pass->options->cpu_milli != 0;
 
-	if (!option && (env_is_off(pass->env) || !env_has(pass->env, ENV_CPUS)))
-		return;
-	limits->cpu_quota_us = option ? pass->options->cpu_milli * 1000 : pass->env->value[ENV_CPUS];
-	limits->cpu_period_us = UTIL_MICRO;
-	limits->cpu_source = option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_CPUS;
-	limits->cpu_from[0] = '\0';
+	if (!option && !env_has(pass->env, ENV_CPUS))
+		return CGTUNE_SOURCE_CGROUP;
+	cpu->quota = option ? pass->options->cpu_milli * 1000 : pass->env->value[ENV_CPUS];
+	cpu->period = UTIL_MICRO;
+	cpu->name = NULL;
+	return option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_CPUS;
 }
 
-static void override_memory(struct limit_pass *pass, struct cgtune_limits *limits)
+static uint32_t override_memory(const struct limit_pass *pass, struct walk *memory)
 {
 	bool option = pass->options->memory != 0;
 
-	if (!option && (env_is_off(pass->env) || !env_has(pass->env, ENV_MEMORY)))
-		return;
-	limits->memory = option ? pass->options->memory : pass->env->value[ENV_MEMORY];
-	limits->memory_source = option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_MEMORY;
-	limits->memory_from[0] = '\0';
+	if (!option && !env_has(pass->env, ENV_MEMORY))
+		return CGTUNE_SOURCE_CGROUP;
+	memory->memory = option ? pass->options->memory : pass->env->value[ENV_MEMORY];
+	memory->name = NULL;
+	return option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_MEMORY;
 }
 
-static void copy_from(struct limit_pass *pass, const struct walk *walk, size_t at, const char *name, char *ret)
+static void set_from(struct limit_pass *pass, const struct walk *walk, size_t at, const char *name,
+		     char ret[CGTUNE_PATH_SIZE])
 {
+	ret[0] = '\0';
 	if (name && limit_path(pass, walk->cgroup, at, name) && strlen(pass->path) < CGTUNE_PATH_SIZE)
 		memcpy(ret, pass->path, strlen(pass->path) + 1);
 }
 
-static void fill_cpu(struct limit_pass *pass, const struct walk *walk, struct cgtune_limits *limits)
+static void fill_cpu(struct limit_pass *pass, const struct walk *cpu, const struct facts *facts,
+		     uint32_t source, struct cgtune_limits *limits)
 {
-	limits->cpu_quota_us = walk->quota;
-	limits->cpu_period_us = walk->period;
-	limits->cpu_source = CGTUNE_SOURCE_CGROUP;
-	limits->cpu_hierarchy = (uint32_t)walk->cgroup->version;
+	limits->cpu_quota_us = cpu->quota;
+	limits->cpu_period_us = cpu->period;
+	limits->cpu_source = cpu->period ? source : facts->cpus_source;
+	limits->cpu_hierarchy = (uint32_t)cpu->cgroup->version;
+	limits->cpus = facts->cpus;
+	limits->cpus_source = facts->cpus_source;
+	limits->scheduler = facts->scheduler;
 	limits->reserved = 0;
-	limits->cpu_from[0] = '\0';
-	copy_from(pass, walk, walk->at, walk->name, limits->cpu_from);
-	override_cpu(pass, limits);
-	limits->scheduler = 0;
-	if (limits->cpu_period_us && pass->files.real && !pass->options->cgroup)
-		limits->scheduler = host_scheduler(pass->options->pid);
-	read_cpus(pass, limits);
-	if (!limits->cpu_period_us)
-		limits->cpu_source = limits->cpus_source;
+	set_from(pass, cpu, cpu->at, cpu->name, limits->cpu_from);
 }
 
 /* A limit that is not below physical memory does not bind. */
-static void fill_memory(struct limit_pass *pass, const struct walk *walk, struct cgtune_limits *limits)
+static void fill_memory(struct limit_pass *pass, const struct walk *memory, const struct facts *facts,
+			uint32_t source, struct cgtune_limits *limits)
 {
-	uint64_t physical = host_memory(&pass->files, &pass->scratch.lines);
-	uint64_t bound = physical ? physical : CGTUNE_UNLIMITED;
+	uint64_t bound = facts->physical ? facts->physical : CGTUNE_UNLIMITED;
+	bool limited = memory->memory < bound, high = memory->high < bound;
 
-	limits->memory_physical = physical;
-	limits->memory = walk->memory;
-	limits->memory_source = CGTUNE_SOURCE_CGROUP;
-	limits->memory_hierarchy = (uint32_t)walk->cgroup->version;
-	limits->memory_from[0] = '\0';
-	copy_from(pass, walk, walk->at, walk->name, limits->memory_from);
-	override_memory(pass, limits);
-	limits->memory_high = walk->high < bound ? walk->high : CGTUNE_UNLIMITED;
-	if (limits->memory < bound)
+	limits->memory = limited ? memory->memory : CGTUNE_UNLIMITED;
+	limits->memory_high = high ? memory->high : CGTUNE_UNLIMITED;
+	limits->memory_physical = facts->physical;
+	limits->memory_hierarchy = (uint32_t)memory->cgroup->version;
+	limits->memory_source = limited ? source : high ? CGTUNE_SOURCE_CGROUP : CGTUNE_SOURCE_HOST;
+	if (limited || !high)
+		set_from(pass, memory, memory->at, limited ? memory->name : NULL, limits->memory_from);
+	else
+		set_from(pass, memory, memory->high_at, memory->high_name, limits->memory_from);
+}
+
+static void warn_refused_limit(const struct limit_pass *pass, enum env_variable variable, bool limited,
+			       uint64_t value, unsigned decimals, uint32_t source)
+{
+	char instead[64];
+	struct text text = TEXT(instead);
+
+	if (!limited)
+		text_add(&text, "no limit");
+	else {
+		text_add_decimal(&text, value, decimals);
+		text_add(&text, decimals ? " CPUs (" : " bytes (");
+		text_add(&text, cgtune_source_name(source));
+		text_add(&text, ")");
+	}
+	env_warn(pass->options, pass->env, variable, instead);
+}
+
+/* Variables that were to stand in for a limit, and the limit that was used instead. */
+static void warn_refused(const struct limit_pass *pass, const struct cgtune_limits *limits)
+{
+	bool quota = limits->cpu_period_us != 0;
+
+	if (!pass->env->refused)
 		return;
-	limits->memory = CGTUNE_UNLIMITED;
-	limits->memory_from[0] = '\0';
-	limits->memory_source = CGTUNE_SOURCE_HOST;
-	if (limits->memory_high == CGTUNE_UNLIMITED)
-		return;
-	limits->memory_source = CGTUNE_SOURCE_CGROUP;
-	copy_from(pass, walk, walk->high_at, walk->high_name, limits->memory_from);
+	env_warn(pass->options, pass->env, ENV_SWITCH, "on");
+	env_warn(pass->options, pass->env, ENV_LOG, "off");
+	warn_refused_limit(pass, ENV_CPUS, quota, quota ? util_mul_div(limits->cpu_quota_us, UTIL_MICRO,
+			   limits->cpu_period_us) : 0, 6, limits->cpu_source);
+	warn_refused_limit(pass, ENV_MEMORY, limits->memory != CGTUNE_UNLIMITED, limits->memory, 0,
+			   limits->memory_source);
 }
 
 int limit_options(const struct cgtune_options *theirs, struct cgtune_options *ours)
@@ -201,35 +242,53 @@ int limit_find(struct limit_pass *pass)
 	if (r < 0 || !pass->options->cgroup)
 		return r;
 	for (int i = 0; i < LIMIT_CGROUPS; i++)
-		if (pass->cgroups[i].version && file_exists(&pass->files, pass->cgroups[i].dir))
-			return 0;
+		if (pass->cgroups[i].version && (r = file_exists(&pass->files, pass->cgroups[i].dir)))
+			return r < 0 ? r : 0;
 	return -ENOENT;
 }
 
 int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret)
 {
 	struct walk cpu, memory;
+	struct facts facts;
+	uint32_t cpu_source, memory_source;
 	int r = levels_walk(pass, LIMIT_CPU, &cpu);
 
 	if (r == 0)
 		r = levels_walk(pass, LIMIT_MEMORY, &memory);
 	if (r < 0)
 		return r;
-	fill_cpu(pass, &cpu, ret);
-	fill_memory(pass, &memory, ret);
+	cpu_source = override_cpu(pass, &cpu);
+	memory_source = override_memory(pass, &memory);
+	r = read_host(pass, &cpu, &facts);
+	if (r < 0)
+		return r;
+	fill_cpu(pass, &cpu, &facts, cpu_source, ret);
+	fill_memory(pass, &memory, &facts, memory_source, ret);
+	warn_refused(pass, ret);
 	return 0;
 }
 
-int limit_read(struct limit_pass *pass, struct cgtune_limits *ret)
+int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, void *), void *user)
 {
 	int r = -ENODEV;
 
 	for (int i = 0; i < TRIES && r == -ENODEV; i++) {
 		r = limit_find(pass);
 		if (r == 0)
-			r = limit_walk(pass, ret);
+			r = then(pass, user);
 	}
 	return r;
+}
+
+static int walk_into(struct limit_pass *pass, void *limits)
+{
+	return limit_walk(pass, limits);
+}
+
+int limit_read(struct limit_pass *pass, struct cgtune_limits *ret)
+{
+	return limit_find_and(pass, walk_into, ret);
 }
 
 _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret)
@@ -243,7 +302,7 @@ _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_lim
 		r = limit_options(options, &ours);
 	if (r < 0)
 		return r;
-	env_read(&ours, ENV_FOR_LIMITS, &env);
+	env_read(&ours, &env);
 	r = limit_open(&pass, &ours, &env);
 	if (r < 0)
 		return r;

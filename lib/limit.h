@@ -24,10 +24,11 @@ struct limit_pass {
 	const struct env *env;
 	struct file_set files;
 	bool whole;			/* read also the levels that another file answers for */
+	/* Small before large: what is used of them shares a few pages. */
+	char text[256];
+	char path[CGTUNE_PATH_SIZE + 64];
 	struct cgroup cgroups[LIMIT_CGROUPS];
 	union scratch scratch;
-	char path[CGTUNE_PATH_SIZE + 64];
-	char text[256];
 };
 
 /* Take options by the rule of their size, with bounds checked. 0; -EINVAL; -E2BIG. */
@@ -43,7 +44,9 @@ int limit_find(struct limit_pass *pass);
 /* Read every level and the host. 0; -ENODEV: the cgroup was removed, find again; or -errno. */
 int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret);
 
-/* Find and walk, again where the cgroup was removed in between. */
+/* Find, and do something, again where the cgroup was removed in between (-ENODEV). */
+int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, void *), void *user);
+/* The same with limit_walk(). */
 int limit_read(struct limit_pass *pass, struct cgtune_limits *ret);
 
 /* The path of a file at a level of a cgroup, in pass->path; false: too long. */

@@ -7,8 +7,7 @@
  * tells nobody: a move to another cgroup, and a changed affinity mask. The
  * files stay open, so that a re-read is a pread(2) each.
  */
-#include "log.h"
-#include "process.h"
+#include "change.h"
 #include "sys.h"
 #include "util.h"
 
@@ -21,7 +20,6 @@
 #include <time.h>
 
 #define INTERVAL_DEFAULT_MS 5000
-#define SECOND_NS UINT64_C(1000000000)
 
 /* Settings, of the whole process and its children. */
 static _Atomic unsigned interval_ms = INTERVAL_DEFAULT_MS;
@@ -30,27 +28,21 @@ static struct {
 	void *user;
 } callback;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
 static struct timespec timespec_of(uint64_t ns)
 {
-	return (struct timespec){ (time_t)(ns / SECOND_NS), (long)(ns % SECOND_NS) };
+	return (struct timespec){ (time_t)(ns / CHANGE_SECOND_NS), (long)(ns % CHANGE_SECOND_NS) };
 }
 
 /* Tick at every interval, and once when the next callback that was held back is due. */
 static void arm_timer(struct live *live)
 {
-	uint64_t interval = (uint64_t)interval_ms * 1000000, first = interval, now = now_ns();
+	uint64_t interval = (uint64_t)interval_ms * 1000000, first = interval, now = change_now_ns();
 	struct itimerspec timer;
 
+	if (live->due)
+		first = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(live->changes); i++) {
-		uint64_t due = live->changes[i].told_ns + SECOND_NS, wait = due > now ? due - now : 1;
+		uint64_t due = live->changes[i].told_ns + CHANGE_SECOND_NS, wait = due > now ? due - now : 1;
 
 		if (live->changes[i].pending && (!first || wait < first))
 			first = wait;
@@ -58,6 +50,14 @@ static void arm_timer(struct live *live)
 	timer.it_interval = timespec_of(interval);
 	timer.it_value = timespec_of(first);
 	sys4(SYS_timerfd_settime, live->timer, 0, &timer, NULL);
+}
+
+/* After a dispatch: only where something waits that is due before the next interval. */
+static void rearm_timer(struct live *live)
+{
+	live->due = false;
+	if (live->open && (live->changes[0].pending || live->changes[1].pending))
+		arm_timer(live);
 }
 
 static void close_fd(int *fd)
@@ -84,32 +84,38 @@ static int add_to_epoll(struct live *live, int fd)
 
 /* Remember what /proc/self/cgroup says, in a descriptor that belongs to this process:
  * one inherited from a parent would go on telling of the parent. */
-static void hold_membership(struct live *live)
+static int read_membership(struct live *live, char text[FILE_LINE])
 {
-	struct file_set *files = &live->pass.files;
-	int slot;
+	int n;
+
+	live->pass.files.held = &live->membership;
+	n = file_text(&live->pass.files, 0, "/proc/self/cgroup", text, FILE_LINE);
+	live->pass.files.held = live->held;
+	return n;
+}
+
+static int hold_membership(struct live *live)
+{
+	int n;
 
 	live->text_length = 0;
-	live->membership = FILE_NEW;
 	if (live->options.pid || live->options.cgroup)
-		return;
-	files->held = &live->membership;
-	slot = file_text(files, 0, "/proc/self/cgroup", live->text, sizeof(live->text));
-	files->held = live->held;
-	live->text_length = slot < 0 ? 0 : slot;
+		return 0;
+	n = read_membership(live, live->text);
+	if (n >= 0)
+		live->text_length = n;
+	return file_error_is_fatal(n) ? n : 0;
 }
 
 static bool has_moved(struct live *live)
 {
-	char *text = live->pass.scratch.text;
 	int n;
 
 	if (live->membership < 0)
 		return false;
-	live->pass.files.held = &live->membership;
-	n = file_text(&live->pass.files, 0, "/proc/self/cgroup", text, sizeof(live->text));
-	live->pass.files.held = live->held;
-	return n >= 0 && (n != live->text_length || memcmp(text, live->text, (size_t)n) != 0);
+	n = read_membership(live, live->pass.scratch.text);
+	return n >= 0 && (n != live->text_length ||
+			  memcmp(live->pass.scratch.text, live->text, (size_t)n) != 0);
 }
 
 /* A cpuset's own files, at each level: a change shows in the affinity mask at once. */
@@ -139,13 +145,15 @@ static int hold_files(struct live *live, struct cgtune_limits *limits)
 	int r;
 
 	forget_files(live);
+	live->found = false;
 	live->inotify = (int)sys1(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK);
 	if (live->inotify >= 0 && add_to_epoll(live, live->inotify) < 0)
 		close_fd(&live->inotify);	/* the timer alone must do, as where none may be had */
 	files->held = live->held;
 	files->watch = -1;
-	hold_membership(live);
-	r = limit_find(&live->pass);
+	r = hold_membership(live);
+	if (r == 0)
+		r = limit_find(&live->pass);
 	files->watch = live->inotify;
 	live->pass.whole = true;		/* to watch every level */
 	if (r == 0)
@@ -154,6 +162,7 @@ static int hold_files(struct live *live, struct cgtune_limits *limits)
 	if (r == 0 && live->inotify >= 0)
 		watch_cpuset(live);
 	file_set_flush(files);
+	live->found = r == 0;
 	return r;
 }
 
@@ -179,6 +188,7 @@ static int live_open(struct process *p)
 {
 	struct live *live = &p->live;
 	struct cgtune_limits *limits = &live->reread;
+	struct cgtune_plan plan;
 	int r;
 
 	live->options = *process_options();
@@ -200,6 +210,9 @@ static int live_open(struct process *p)
 		live_close(live);
 		return r;
 	}
+	/* What changed since cgtune_init() was seen by no watch. */
+	plan_make(&live->options, &p->env, limits, &plan);
+	live->due = change_compare(p, limits, &plan) != 0;
 	live->open = true;
 	arm_timer(live);
 	return 0;
@@ -272,7 +285,7 @@ static int reread(struct process *p, bool ticked, struct cgtune_limits *limits)
 		return r;
 	}
 	live->pass.files.retry_missing = ticked;
-	if (!has_moved(live)) {
+	if (live->found && !has_moved(live)) {
 		r = limit_walk(&live->pass, limits);
 		file_set_flush(&live->pass.files);
 		if (r != -ENODEV)
@@ -280,86 +293,6 @@ static int reread(struct process *p, bool ticked, struct cgtune_limits *limits)
 	}
 	r = hold_files(live, limits);
 	return r < 0 ? r : CGTUNE_MOVED;
-}
-
-static uint64_t cpu_milli(const struct cgtune_limits *limits)
-{
-	uint64_t milli;
-
-	if (!limits->cpu_period_us)
-		return CGTUNE_UNLIMITED;
-	milli = util_mul_div(limits->cpu_quota_us, 1000, limits->cpu_period_us);
-	if (milli != UINT64_MAX &&
-	    util_fraction_less(milli, 1000, limits->cpu_quota_us, limits->cpu_period_us))
-		milli++;
-	return milli;
-}
-
-/* What differs, as a mask; the exact pairs are compared, not their milli-CPUs. */
-static int compare(const struct process *p, const struct cgtune_limits *limits, const struct cgtune_plan *plan)
-{
-	const struct cgtune_limits *old = &p->limits;
-	int changed = 0;
-
-	if (old->cpu_quota_us != limits->cpu_quota_us || old->cpu_period_us != limits->cpu_period_us ||
-	    old->cpus != limits->cpus || p->plan.threads != plan->threads)
-		changed |= CGTUNE_CPU;
-	if (old->memory != limits->memory || old->memory_high != limits->memory_high ||
-	    p->plan.memory != plan->memory)
-		changed |= CGTUNE_MEMORY;
-	return changed;
-}
-
-/* Note a change for the callback; one that still waits keeps its old values. */
-static void note(struct live *live, int i, uint32_t resource, uint64_t old_limit, uint64_t old_value,
-		 uint64_t new_limit, uint64_t new_value)
-{
-	struct cgtune_change *change = &live->changes[i].change;
-
-	if (!live->changes[i].pending)
-		*change = (struct cgtune_change){
-			.size = sizeof(*change), .resource = resource,
-			.old_limit = old_limit, .old_value = old_value,
-		};
-	change->new_limit = new_limit;
-	change->new_value = new_value;
-	live->changes[i].pending = true;
-}
-
-/* Take out the changes that may be told now: at most one a second of each resource. */
-static int take_due(struct live *live, struct cgtune_change ret[2])
-{
-	uint64_t now = now_ns();
-	int n = 0;
-
-	for (int i = 0; i < 2; i++) {
-		const struct cgtune_change *change = &live->changes[i].change;
-
-		if (!live->changes[i].pending ||
-		    (live->changes[i].told_ns && now - live->changes[i].told_ns < SECOND_NS))
-			continue;
-		live->changes[i].pending = false;
-		if (change->old_limit == change->new_limit && change->old_value == change->new_value)
-			continue;		/* there and back again */
-		live->changes[i].told_ns = now;
-		ret[n++] = *change;
-	}
-	return n;
-}
-
-static void take_over(struct process *p, int changed, const struct cgtune_plan *plan)
-{
-	struct live *live = &p->live;
-	const struct cgtune_limits *limits = &live->reread;
-
-	if (changed & CGTUNE_CPU)
-		note(live, 0, CGTUNE_CPU, cpu_milli(&p->limits), p->plan.threads, cpu_milli(limits), plan->threads);
-	if (changed & CGTUNE_MEMORY)
-		note(live, 1, CGTUNE_MEMORY, p->limits.memory, p->plan.memory, limits->memory, plan->memory);
-	p->limits = *limits;
-	p->plan = *plan;
-	p->read_result = 0;
-	process_publish(p);
 }
 
 _public_ int cgtune_dispatch(void)
@@ -379,15 +312,14 @@ _public_ int cgtune_dispatch(void)
 	moved = off ? 0 : reread(p, ticked, &p->live.reread);
 	if (moved >= 0 && !off) {
 		plan_make(process_options(), &p->env, &p->live.reread, &plan);
-		changed = compare(p, &p->live.reread, &plan);
+		changed = change_compare(p, &p->live.reread, &plan);
 		if (changed)
-			take_over(p, changed, &plan);
+			change_take_over(p, changed, &plan);
 	}
 	fn = callback.fn;
 	user = callback.user;
-	n = take_due(&p->live, due);
-	if (p->live.open)
-		arm_timer(&p->live);
+	n = change_take_due(&p->live, fn != NULL, due);
+	rearm_timer(&p->live);
 	process_unlock(p);
 	for (int i = 0; fn && i < n; i++)
 		fn(&due[i], user);

@@ -39,6 +39,11 @@ void log_message(int level, const char *message)
 		return;
 	text_add(&text, "cgtune: ");
 	text_add(&text, message);
+	/* A file's or a variable's bytes may be a terminal's commands, or a forged line. */
+	for (size_t i = 0; i < text.length; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127 ||
+		    ((line[i] & 0xE0) == 0x80 && i && line[i - 1] == '\xC2'))
+			line[i] = '?';
 	if (text.length + 1 == text.size)
 		text.length--;
 	line[text.length++] = '\n';

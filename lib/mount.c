@@ -34,11 +34,13 @@ static void place_name(char *name, const char *below)
 /* Put a cgroup into the directory that it has under a mount. */
 static int place(struct cgroup *cgroup, const char *root, const char *point)
 {
-	int length = parse_translate(root, point, cgroup->path, cgroup->dir, sizeof(cgroup->dir));
+	char *dir = cgroup->path + strlen(cgroup->path) + 1;
+	int length = parse_translate(root, point, cgroup->path, dir, CGTUNE_PATH_SIZE);
 	size_t top = strlen(point);
 
 	if (length < 0)
 		return length;
+	cgroup->dir = dir;
 	while (top && point[top - 1] == '/')
 		top--;
 	cgroup->length = (size_t)length;
@@ -49,9 +51,11 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
 
 /*
  * Whether the whole hierarchy of this version is mounted at a directory: from
- * two calls on that directory (Linux 6.8), whatever the number of mounts.
+ * two calls on that directory (Linux 6.8), whatever the number of mounts. In a
+ * cgroup namespace "whole" ends at the namespace's root; the hierarchy's own
+ * root is inode 1 (cgroup_setup_root(), kernel/cgroup/cgroup.c).
  */
-static bool is_whole_hierarchy(const char *point, int version, union scratch *scratch)
+static bool is_whole_hierarchy(const char *point, int version, union scratch *scratch, bool *has_root)
 {
 	struct statx stx = { 0 };
 	struct statmount_answer answer;
@@ -60,10 +64,12 @@ static bool is_whole_hierarchy(const char *point, int version, union scratch *sc
 		.size = sizeof(request), .param = STATMOUNT_WANT_MNT_ROOT | STATMOUNT_WANT_FS_TYPE,
 	};
 
-	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT, STATX_WANT_MNT_ID_UNIQUE, &stx) < 0 ||
+	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT,
+		 STATX_WANT_MNT_ID_UNIQUE | STATX_INO, &stx) < 0 ||
 	    !(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE) ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return false;
+	*has_root = stx.stx_ino == 1;
 	request.mnt_id = stx.stx_mnt_id;
 	if (sys4(SYS_statmount, &request, scratch->text, sizeof(scratch->text), 0) < 0)
 		return false;
@@ -86,7 +92,7 @@ static bool find_at_usual_place(const struct cgroup_search *search, struct cgrou
 		if (i && strcmp(below[i], below[0]) == 0)
 			break;
 		place_name(point, below[i]);
-		if (is_whole_hierarchy(point, cgroup->version, search->scratch))
+		if (is_whole_hierarchy(point, cgroup->version, search->scratch, &cgroup->has_root))
 			return place(cgroup, "/", point) == 0;
 	}
 	return false;
@@ -110,7 +116,7 @@ static bool guess_usual_place(const struct cgroup_search *search, struct cgroup 
 		text_add(&text, point);
 		if (cgroup->version == 2)
 			text_add(&text, "/cgroup.controllers");
-		if (file_exists(search->files, proof))
+		if (file_exists(search->files, proof) > 0)
 			return place(cgroup, "/", point) == 0;
 	}
 	return false;
@@ -128,13 +134,16 @@ static bool is_mount_of(const struct parse_mount *mount, const struct cgroup *cg
 	return slice_is(mount->type, "cgroup") && parse_has_controller(mount->options, cgroup->controller);
 }
 
-static bool known_to_exist(const struct cgroup_search *search, struct candidate *best,
-			   const struct cgroup *cgroup)
+/* Look up whether a candidate's directory exists, once. 0; or a fatal error. */
+static int look_up(const struct cgroup_search *search, struct candidate *candidate, const char *dir)
 {
-	if (!best->known)
-		best->exists = file_exists(search->files, cgroup->dir);
-	best->known = true;
-	return best->exists;
+	int r = candidate->known ? candidate->exists : file_exists(search->files, dir);
+
+	if (r < 0)
+		return r;
+	candidate->exists = r;
+	candidate->known = true;
+	return 0;
 }
 
 /*
@@ -142,43 +151,48 @@ static bool known_to_exist(const struct cgroup_search *search, struct candidate 
  * exists, then the one whose root is nearest to the hierarchy's: it shows most
  * ancestors. Then the first.
  */
-static void consider(const struct cgroup_search *search, struct cgroup *cgroup,
-		     struct candidate *best, const char *root, const char *point)
+static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
+		    struct candidate *best, const char *root, const char *point)
 {
 	struct candidate next = { .wanted = true, .root_length = (size_t)parse_below(root, root) };
 	char dir[CGTUNE_PATH_SIZE];
+	int r;
 
 	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0)
-		return;
+		return 0;
 	if (cgroup->placed) {
-		next.known = true;
-		next.exists = file_exists(search->files, dir);
-		if (known_to_exist(search, best, cgroup) > next.exists ||
+		r = look_up(search, best, cgroup->dir);
+		if (r == 0)
+			r = look_up(search, &next, dir);
+		if (r < 0 || best->exists > next.exists ||
 		    (best->exists == next.exists && best->root_length <= next.root_length))
-			return;
+			return r;
 	}
 	place(cgroup, root, point);
 	*best = next;
+	return 0;
 }
 
-static void take_mount(const struct cgroup_search *search, struct cgroup *cgroups, size_t n,
-		       struct candidate *best, struct slice line)
+static int take_mount(const struct cgroup_search *search, struct cgroup *cgroups, size_t n,
+		      struct candidate *best, struct slice line)
 {
 	char root[CGTUNE_PATH_SIZE], point[CGTUNE_PATH_SIZE];
 	struct parse_mount mount;
 	bool unescaped = false;
+	int r = 0;
 
 	if (parse_mountinfo_line(line.text, line.length, &mount) < 0)
-		return;
-	for (size_t i = 0; i < n; i++) {
+		return 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
 		if (!best[i].wanted || !is_mount_of(&mount, &cgroups[i]))
 			continue;
 		if (!unescaped && (parse_unescape(mount.root, root, sizeof(root)) < 0 ||
 				   parse_unescape(mount.point, point, sizeof(point)) < 0))
-			return;
+			return 0;
 		unescaped = true;
-		consider(search, &cgroups[i], &best[i], root, point);
+		r = consider(search, &cgroups[i], &best[i], root, point);
 	}
+	return r;
 }
 
 /* One bounded pass over mountinfo for the cgroups that have no place yet. */
@@ -193,7 +207,7 @@ static int find_in_mountinfo(const struct cgroup_search *search, struct cgroup *
 		best[i].wanted = cgroups[i].version && !cgroups[i].placed;
 	r = file_lines_open(lines, search->files, MOUNTINFO, false, MOUNTINFO_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
-		take_mount(search, cgroups, n, best, line);
+		r = take_mount(search, cgroups, n, best, line);
 	return r;
 }
 
@@ -204,7 +218,9 @@ static bool copy_place(struct cgroup *to, const struct cgroup *cgroups)
 		if (!c->placed || c->version != to->version || strcmp(c->names, to->names) != 0 ||
 		    strcmp(c->path, to->path) != 0)
 			continue;
+		to->dir = to->path + strlen(to->path) + 1;
 		memcpy(to->dir, c->dir, c->length + 1);
+		to->has_root = c->has_root;
 		to->top = c->top;
 		to->length = c->length;
 		to->placed = true;

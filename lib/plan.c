@@ -19,12 +19,12 @@ struct input {
 	const struct cgtune_limits *limits;
 };
 
-static void warn(const struct input *in, const char *file, const char *value, const char *sentence)
+static void warn(const struct input *in, const char *file, const char *variable, const char *sentence)
 {
 	if (in->options->report)
 		in->options->report(&(struct cgtune_report){
 			.size = sizeof(struct cgtune_report), .kind = CGTUNE_REPORT_WARNING,
-			.file = file && *file ? file : NULL, .value = value, .text = sentence,
+			.file = file && *file ? file : NULL, .variable = variable, .text = sentence,
 		}, in->options->report_user);
 }
 
@@ -42,6 +42,13 @@ static uint64_t micro_cpus(uint64_t quota, uint64_t period, bool up)
 	return whole * UTIL_MICRO + micro;
 }
 
+static uint32_t rounding_of(const struct input *in)
+{
+	if (in->options->rounding)
+		return in->options->rounding;
+	return env_has(in->env, ENV_ROUND) ? (uint32_t)in->env->value[ENV_ROUND] : CGTUNE_ROUND_CEIL;
+}
+
 /*
  * Threads for a quota less a reserve, at least 1. The quota goes in as the exact
  * pair: rounded up to micro-CPUs it gives the same ceil, rounded down the same
@@ -49,12 +56,10 @@ static uint64_t micro_cpus(uint64_t quota, uint64_t period, bool up)
  */
 static uint32_t round_threads(const struct input *in)
 {
-	uint32_t rounding = in->options->rounding;
+	uint32_t rounding = rounding_of(in);
 	uint64_t reserve = env_has(in->env, ENV_CPUS_RESERVE) ? in->env->value[ENV_CPUS_RESERVE] : 0;
 	uint64_t micro, threads;
 
-	if (!rounding)
-		rounding = env_has(in->env, ENV_ROUND) ? (uint32_t)in->env->value[ENV_ROUND] : CGTUNE_ROUND_CEIL;
 	micro = micro_cpus(in->limits->cpu_quota_us, in->limits->cpu_period_us, rounding == CGTUNE_ROUND_CEIL);
 	micro = util_sub(micro, reserve);
 	if (rounding == CGTUNE_ROUND_CEIL)
@@ -137,7 +142,8 @@ static void decide_memory_by_limit(const struct input *in, struct cgtune_plan *p
 	if (budget == CGTUNE_UNLIMITED)
 		return;
 	if (budget < BUDGET_LEAST)
-		warn(in, l->memory_from, NULL, "leaves a memory budget below 4 MiB; 4 MiB is used instead");
+		warn(in, l->memory_from, l->memory_source == CGTUNE_SOURCE_MEMORY ? "CGTUNE_MEMORY" : NULL,
+		     "leaves a memory budget below 4 MiB; 4 MiB is used instead");
 	plan->memory = budget < BUDGET_LEAST ? BUDGET_LEAST : budget;
 	plan->memory_source = l->memory_source;
 }
@@ -189,6 +195,48 @@ static void decide_off(const struct input *in, struct cgtune_plan *plan)
 	decide_admission(in, plan);
 }
 
+static void warn_refused_decision(const struct input *in, enum env_variable a, enum env_variable b,
+				  const char *what, uint64_t value, uint32_t source)
+{
+	char instead[96];
+	struct text text = TEXT(instead);
+
+	if (value == CGTUNE_UNLIMITED)
+		text_add(&text, "no");
+	else
+		text_add_u64(&text, value);
+	text_add(&text, what);
+	text_add(&text, " (");
+	text_add(&text, cgtune_source_name(source));
+	text_add(&text, ")");
+	env_warn(in->options, in->env, a, instead);
+	env_warn(in->options, in->env, b, instead);
+}
+
+/* Every variable that was refused, with what decided in its place. */
+static void warn_refused(const struct input *in, const struct cgtune_plan *plan)
+{
+	static const char *const roundings[] = {
+		[CGTUNE_ROUND_CEIL] = "ceil", [CGTUNE_ROUND_FLOOR] = "floor", [CGTUNE_ROUND_NEAREST] = "nearest",
+	};
+	char instead[32];
+	struct text text = TEXT(instead);
+
+	if (!in->env->refused || !in->options->report)
+		return;
+	warn_refused_decision(in, ENV_THREADS, ENV_GOMAXPROCS, " threads", plan->threads, plan->threads_source);
+	warn_refused_decision(in, ENV_BUDGET, ENV_GOMEMLIMIT,
+			      plan->memory == CGTUNE_UNLIMITED ? " budget" : " bytes",
+			      plan->memory, plan->memory_source);
+	text_add_decimal(&text, ratio(in), 18);
+	env_warn(in->options, in->env, ENV_RATIO, instead);
+	env_warn(in->options, in->env, ENV_AUTOMEMLIMIT, instead);
+	env_warn(in->options, in->env, ENV_MEMORY_RESERVE, "no reserve");
+	env_warn(in->options, in->env, ENV_CPUS_RESERVE, "no reserve");
+	env_warn(in->options, in->env, ENV_ROUND, roundings[rounding_of(in)]);
+	env_warn(in->options, in->env, ENV_MULTIPLIER, "8");
+}
+
 /* A value that only a runtime's own variable gives is that runtime's affair. */
 static uint32_t tuned(const struct cgtune_plan *plan)
 {
@@ -219,6 +267,7 @@ void plan_make(const struct cgtune_options *options, const struct env *env,
 	if (limits->memory != CGTUNE_UNLIMITED || limits->memory_high != CGTUNE_UNLIMITED)
 		ret->limited |= CGTUNE_MEMORY;
 	ret->tuned = tuned(ret);
+	warn_refused(&in, ret);
 }
 
 _public_ int cgtune_plan(const struct cgtune_options *options, const struct cgtune_limits *limits,
@@ -237,7 +286,7 @@ _public_ int cgtune_plan(const struct cgtune_options *options, const struct cgtu
 		return r;
 	if (!limits->cpus || !limits->cpu_period_us != !limits->cpu_quota_us)
 		return -EINVAL;
-	env_read(&ours, ENV_FOR_PLAN, &env);
+	env_read(&ours, &env);
 	plan_make(&ours, &env, limits, &plan);
 	util_struct_out(ret, &plan, sizeof(plan));
 	return 0;

@@ -92,12 +92,10 @@ static void read_and_plan(struct process *p)
 	struct limit_pass pass;
 	struct cgtune_options with_report = options;
 
-	/* The level of the log first, so that it holds for the warnings. */
 	p->limits.size = sizeof(p->limits);
-	env_read(&options, 0, &p->env);
+	env_read(&options, &p->env);
 	log_configure(&p->env);
 	with_report.report = log_report;
-	env_read(&with_report, ENV_FOR_LIMITS | ENV_FOR_PLAN, &p->env);
 	p->read_result = limit_open(&pass, &with_report, &p->env);
 	if (p->read_result == 0) {
 		p->read_result = limit_read(&pass, &p->limits);

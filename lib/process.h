@@ -18,6 +18,8 @@
 /* What follows the limits while the process runs; live.c alone uses it. */
 struct live {
 	bool open;
+	bool found;				/* the files that are held are those of our cgroup */
+	bool due;				/* something is to be told at once */
 	int epoll, inotify, timer, membership;	/* membership: /proc/self/cgroup */
 	int text_length;
 	char text[FILE_LINE];			/* what it said */

@@ -14,20 +14,21 @@ struct reading {
 	struct limit_pass pass;
 };
 
-static int reading_begin(struct reading *reading, const struct cgtune_options *options)
+/* Open, find, do something, close. */
+static int reading_do(const struct cgtune_options *options, int (*then)(struct limit_pass *, void *), void *user)
 {
-	int r = limit_options(options, &reading->options);
+	struct reading reading;
+	int r = limit_options(options, &reading.options);
 
 	if (r < 0)
 		return r;
-	env_read(&reading->options, 0, &reading->env);
-	reading->options.report = NULL;
-	r = limit_open(&reading->pass, &reading->options, &reading->env);
+	env_read(&reading.options, &reading.env);
+	reading.options.report = NULL;
+	r = limit_open(&reading.pass, &reading.options, &reading.env);
 	if (r < 0)
 		return r;
-	r = limit_find(&reading->pass);
-	if (r < 0)
-		limit_close(&reading->pass);
+	r = limit_find_and(&reading.pass, then, user);
+	limit_close(&reading.pass);
 	return r;
 }
 
@@ -90,22 +91,26 @@ static uint64_t cpu_use(struct limit_pass *pass)
 	return level_number(pass, &cpuacct, cpuacct.length, "cpuacct.usage", NULL);
 }
 
+static int read_usage(struct limit_pass *pass, void *user)
+{
+	struct cgtune_usage *usage = user;
+	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+
+	memory_use(pass, memory, memory->length, &usage->memory, &usage->memory_inactive_file);
+	usage->cpu_ns = cpu_use(pass);
+	return 0;
+}
+
 _public_ int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage *ret)
 {
-	struct reading reading;
 	struct cgtune_usage usage = { .size = sizeof(usage) };
-	const struct cgroup *memory = &reading.pass.cgroups[LIMIT_MEMORY];
 	int r = util_struct_check(ret, sizeof(*ret));
 
 	if (r == 0)
-		r = reading_begin(&reading, options);
-	if (r < 0)
-		return r;
-	memory_use(&reading.pass, memory, memory->length, &usage.memory, &usage.memory_inactive_file);
-	usage.cpu_ns = cpu_use(&reading.pass);
-	limit_close(&reading.pass);
-	util_struct_out(ret, &usage, sizeof(usage));
-	return 0;
+		r = reading_do(options, read_usage, &usage);
+	if (r == 0)
+		util_struct_out(ret, &usage, sizeof(usage));
+	return r;
 }
 
 /* cpu.stat has microseconds on v2 and nanoseconds on v1 (kernel/sched/core.c, cpu_extra_stat_show()
@@ -117,30 +122,33 @@ static uint64_t throttled_ns(const struct limit_pass *pass, int n)
 	return us != CGTUNE_UNKNOWN ? us_to_ns(us) : number_in(pass, n, "throttled_time");
 }
 
-_public_ int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret)
+static int read_throttle(struct limit_pass *pass, void *user)
 {
-	struct reading reading;
-	struct limit_pass *pass = &reading.pass;
+	struct cgtune_throttle *throttle = user;
 	const struct cgroup *cpu = &pass->cgroups[LIMIT_CPU];
-	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
 	struct walk walk;
-	int n, r = util_struct_check(ret, sizeof(*ret));
+	int n, r = levels_walk(pass, LIMIT_CPU, &walk);
 
-	if (r == 0)
-		r = reading_begin(&reading, options);
 	if (r < 0)
 		return r;
-	r = levels_walk(pass, LIMIT_CPU, &walk);
-	if (r == 0) {
-		n = level_text(pass, cpu, walk.period ? walk.at : cpu->length, "cpu.stat");
-		throttle.periods = number_in(pass, n, "nr_periods");
-		throttle.throttled = number_in(pass, n, "nr_throttled");
-		throttle.throttled_ns = throttled_ns(pass, n);
-		n = level_text(pass, cpu, cpu->length, "cpu.stat.local");
-		throttle.local_ns = throttled_ns(pass, n);
+	n = level_text(pass, cpu, walk.period ? walk.at : cpu->length, "cpu.stat");
+	throttle->periods = number_in(pass, n, "nr_periods");
+	throttle->throttled = number_in(pass, n, "nr_throttled");
+	throttle->throttled_ns = throttled_ns(pass, n);
+	n = level_text(pass, cpu, cpu->length, "cpu.stat.local");
+	throttle->local_ns = throttled_ns(pass, n);
+	return 0;
+}
+
+_public_ int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret)
+{
+	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
+	int r = util_struct_check(ret, sizeof(*ret));
+
+	if (r == 0)
+		r = reading_do(options, read_throttle, &throttle);
+	if (r == 0)
 		util_struct_out(ret, &throttle, sizeof(throttle));
-	}
-	limit_close(pass);
 	return r;
 }
 
@@ -165,52 +173,72 @@ static void take_left(struct left *left, struct limit_pass *pass, size_t length,
 					inactive == CGTUNE_UNKNOWN ? 0 : inactive)));
 }
 
-static void walk_left(struct left *left, struct limit_pass *pass)
+/* 1: a level's limit; 0: it has none; -ENODATA: not known; or a fatal error. */
+static int level_limit(struct limit_pass *pass, const struct cgroup *memory, size_t length, uint64_t *ret)
+{
+	int n = level_text(pass, memory, length,
+			   memory->version == 1 ? "memory.limit_in_bytes" : "memory.max");
+
+	if (n < 0)
+		return n == -ENOENT || n == -ENOTDIR ? 0 : file_error_is_fatal(n) ? n : -ENODATA;
+	n = parse_memory_max(pass->scratch.text, (size_t)n, ret);
+	return n < 0 ? 0 : n;
+}
+
+static int walk_left(struct left *left, struct limit_pass *pass)
 {
 	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
 	bool v1 = memory->version == 1;
 	size_t length = memory->length;
 	uint64_t limit;
-	int n;
 
 	for (;; length = cgroup_parent(memory, length)) {
-		n = level_text(pass, memory, length, v1 ? "memory.limit_in_bytes" : "memory.max");
-		if (n >= 0 && parse_memory_max(pass->scratch.text, (size_t)n, &limit) > 0)
+		int r = level_limit(pass, memory, length, &limit);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
 			take_left(left, pass, length, limit);
 		if (length <= memory->top ||
 		    (v1 && level_number(pass, memory, length, "memory.use_hierarchy", NULL) == 0))
 			break;
 	}
 	if (!v1)
-		return;
+		return 0;
 	/* An ancestor that cannot be seen uses at least what the highest visible level does. */
 	limit = level_number(pass, memory, memory->length, "memory.stat", "hierarchical_memory_limit");
 	if (limit < left->tightest)
 		take_left(left, pass, length, limit);
+	return 0;
+}
+
+static int read_left(struct limit_pass *pass, void *user)
+{
+	struct left *left = user;
+	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	int r;
+
+	*left = (struct left){ .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };
+	r = host_memory(&pass->files, &pass->scratch.lines, &left->physical);
+	if (r < 0)
+		return r;
+	if (pass->options->memory)
+		take_left(left, pass, memory->length, pass->options->memory);
+	else if (env_has(pass->env, ENV_MEMORY))
+		take_left(left, pass, memory->length, pass->env->value[ENV_MEMORY]);
+	else if (memory->version)
+		r = walk_left(left, pass);
+	return r < 0 ? r : left->unknown && left->bytes != 0 ? -ENODATA : 0;
 }
 
 _public_ int cgtune_memory_available_of(const struct cgtune_options *options, uint64_t *ret)
 {
-	struct reading reading;
-	struct limit_pass *pass = &reading.pass;
-	struct left left = { .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };
-	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
-	int r = reading_begin(&reading, options);
+	struct left left;
+	int r = ret ? reading_do(options, read_left, &left) : -EINVAL;
 
-	if (r < 0)
-		return r;
-	left.physical = host_memory(&pass->files, &pass->scratch.lines);
-	if (reading.options.memory)
-		take_left(&left, pass, memory->length, reading.options.memory);
-	else if (!env_is_off(&reading.env) && env_has(&reading.env, ENV_MEMORY))
-		take_left(&left, pass, memory->length, reading.env.value[ENV_MEMORY]);
-	else if (memory->version)
-		walk_left(&left, pass);
-	limit_close(pass);
-	if (left.unknown && left.bytes != 0)
-		return -ENODATA;
-	*ret = left.bytes;
-	return 0;
+	if (r == 0)
+		*ret = left.bytes;
+	return r;
 }
 
 _public_ int cgtune_memory_available(uint64_t *ret)

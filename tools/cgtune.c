@@ -73,6 +73,8 @@ int main(int argc, char **argv)
 
 	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
 	argp_program_version = version;
+	argv[0] = name;
+	snprintf(name, sizeof(name), "cgtune");
 	tool_parse(&argp, argc, argv, &choice);
 	if (choice.index < 0)
 		return TOOL_USAGE;

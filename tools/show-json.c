@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* show-json - `cgtune show --json`: one object, the contract of cgtune-show(1) */
 #include "show.h"
+#include "tool.h"
 
 #include <json-c/json.h>
 #include <stdint.h>
@@ -13,25 +14,9 @@ static void add(struct json_object *object, const char *key, struct json_object 
 	json_object_object_add(object, key, value);
 }
 
-/* Length of the UTF-8 character at text; 0: the byte does not begin one (RFC 3629). */
-static int utf8_length(const unsigned char *text)
-{
-	int n = text[0] < 0x80 ? 1 : text[0] >= 0xC2 && text[0] < 0xE0 ? 2 :
-		text[0] >= 0xE0 && text[0] < 0xF0 ? 3 : text[0] >= 0xF0 && text[0] < 0xF5 ? 4 : 0;
-
-	for (int i = 1; i < n; i++)
-		if ((text[i] & 0xC0) != 0x80)
-			return 0;
-	if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
-	    (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
-		return 0;
-	return n;
-}
-
 /* JSON is UTF-8, a file's name or text may be any bytes: those that are not become U+FFFD. */
 static struct json_object *string(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
 	struct json_object *value;
 	char *clean = NULL;
 	size_t size;
@@ -42,11 +27,9 @@ static struct json_object *string(const char *text)
 	out = open_memstream(&clean, &size);
 	if (!out)
 		return NULL;
-	while (*p) {
-		int n = utf8_length(p);
-
-		fwrite(n ? (const char *)p : "\xEF\xBF\xBD", 1, n ? (size_t)n : 3, out);
-		p += n ? n : 1;
+	for (int n; *text; text += n ? n : 1) {
+		n = tool_utf8_length(text);
+		fwrite(n ? text : "\xEF\xBF\xBD", 1, n ? (size_t)n : 3, out);
 	}
 	fclose(out);
 	value = json_object_new_string(clean);

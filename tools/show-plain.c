@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* show-plain - `cgtune show` for a person: aligned, and coloured on a terminal */
 #include "show.h"
+#include "tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,21 +51,13 @@ static const char *seconds(uint64_t ns, char room[32])
 /* One row: its name, the figure, and where that came from. */
 static void row(const char *name, const char *figure, const char *origin)
 {
-	printf("%s%-10s%s %-16s %s%s%s\n", style(1, BOLD), name, style(1, RESET), figure,
-	       style(1, DIM), origin, style(1, RESET));
-}
-
-/* A file's text or name may hold anything, a terminal's escape sequences too. */
-static void print_safe(FILE *out, const char *text)
-{
-	for (; *text; text++)
-		fputc((unsigned char)*text < ' ' || *text == 127 ? '?' : *text, out);
+	printf("%s%-10s%s %-16s %s", style(1, BOLD), name, style(1, RESET), figure, style(1, DIM));
+	tool_print_safe(stdout, origin);
+	printf("%s\n", style(1, RESET));
 }
 
 static void origin(char *room, size_t size, const char *file, uint32_t source, uint32_t version)
 {
-	char *p = room;
-
 	if (!*file) {
 		snprintf(room, size, "%s", source == CGTUNE_SOURCE_HOST ? "no limit was found" :
 			 source == CGTUNE_SOURCE_AFFINITY ? "no quota; the affinity mask decides" :
@@ -72,9 +65,6 @@ static void origin(char *room, size_t size, const char *file, uint32_t source, u
 		return;
 	}
 	snprintf(room, size, "%s (cgroup v%" PRIu32 ")", file, version);
-	for (; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
 }
 
 static void limit_rows(const struct show *show)
@@ -111,7 +101,7 @@ static void decision_rows(const struct show *show)
 	row("budget", p->memory == CGTUNE_UNLIMITED ? "none" : bytes(p->memory, room), from);
 	if (p->threads_source == CGTUNE_SOURCE_OFF)
 		printf("\nCGTUNE is off: nothing is changed.\n");
-	else if (!p->limited && !p->tuned)
+	else if (!p->limited && p->threads_source <= CGTUNE_SOURCE_HOST && p->memory_source <= CGTUNE_SOURCE_HOST)
 		printf("\nNo limits: nothing is changed.\n");
 }
 
@@ -147,9 +137,9 @@ static void level_rows(const struct show *show)
 			continue;
 		printf("%c ", decided(show, line) ? '*' : ' ');
 		if (line->file) {
-			print_safe(stdout, line->file);
+			tool_print_safe(stdout, line->file);
 			printf(": ");
-			print_safe(stdout, line->value ? line->value : "");
+			tool_print_safe(stdout, line->value ? line->value : "");
 			printf("  ");
 		}
 		printf("%s%s%s\n", style(1, DIM), line->text, style(1, RESET));
@@ -165,10 +155,10 @@ static void warnings(const struct show *show)
 			continue;
 		fprintf(stderr, "cgtune: %swarning%s: ", style(2, YELLOW), style(2, RESET));
 		if (line->variable || line->file) {
-			print_safe(stderr, line->variable ? line->variable : line->file);
+			tool_print_safe(stderr, line->variable ? line->variable : line->file);
 			if (line->value) {
 				fputs(line->variable ? "=" : ": \"", stderr);
-				print_safe(stderr, line->value);
+				tool_print_safe(stderr, line->value);
 				fputs(line->variable ? " " : "\" ", stderr);
 			} else {
 				fputc(' ', stderr);

@@ -65,15 +65,17 @@ static int32_t parse_pid(const char *text)
  * A path that a person copied out of /sys/fs/cgroup, to the cgroup's own. Where
  * v1 hierarchies are mounted, the first component names one of them.
  */
-static const char *cgroup_of(const char *path)
+static const char *cgroup_of(const char *root, const char *path)
 {
 	static const char mount[] = "/sys/fs/cgroup";
 	size_t n = strlen(mount);
+	char v2[PATH_MAX];
 
 	if (strncmp(path, mount, n) != 0 || (path[n] != '/' && path[n]))
 		return path;
 	path += n;
-	if (*path && access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0)
+	snprintf(v2, sizeof(v2), "%s%s/cgroup.controllers", root ? root : "", mount);
+	if (*path && access(v2, F_OK) != 0)
 		path = strchrnul(path + 1, '/');
 	return *path ? path : "/";
 }
@@ -98,13 +100,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_CGROUP:
 		if (*argument != '/')
 			tool_usage(argument, "is not the absolute path of a cgroup");
-		show->options.cgroup = cgroup_of(argument);
+		show->options.cgroup = argument;
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "show takes no argument");
 	case ARGP_KEY_END:
 		if (show->options.pid && show->options.cgroup)
 			tool_usage("--pid and --cgroup", "only one of them");
+		if (show->options.cgroup)
+			show->options.cgroup = cgroup_of(show->options.root, show->options.cgroup);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

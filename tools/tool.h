@@ -6,8 +6,15 @@
 #include "cgtune.h"
 
 #include <argp.h>
+#include <stdio.h>
 
 enum { TOOL_DONE = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+
+/* Print a text from a file or a user: no terminal's commands, no line breaks, and UTF-8 only. */
+void tool_print_safe(FILE *out, const char *text);
+
+/* Length of the UTF-8 character at text; 0: the byte does not begin one. */
+int tool_utf8_length(const char *text);
 
 /* One line "cgtune: WHAT: WHY" on stderr, then exit(2). */
 void tool_usage(const char *what, const char *why) __attribute__((noreturn));
