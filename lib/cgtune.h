@@ -229,7 +229,8 @@ uint64_t cgtune_memory(void);
  * to another cgroup, a removal or a changed affinity mask at the next interval
  * (timerfd). Works with poll(2) and with epoll(7), level- and edge-triggered.
  * The descriptor is close-on-exec, belongs to cgtune and must not be closed or
- * read; a forked child gets its own by calling again.
+ * read. A forked child gets its own by calling again; those of the parent stay
+ * open in it until it executes another program.
  *
  * Return: the descriptor, the same one at every call; -EMFILE, -ENFILE,
  * -ENOMEM; or what cgtune_init() returned when it failed.

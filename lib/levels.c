@@ -28,6 +28,7 @@ static int level_text(struct walk *walk, unsigned kind, const char *name)
 		       LIMIT_HELD_FILES + (int)kind;
 	n = file_text(&pass->files, slot, pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n >= 0) {
+		pass->leaf_seen[walk->resource == CGTUNE_MEMORY] |= walk->level == 0;
 		pass->text[n] = '\0';
 		return n;
 	}

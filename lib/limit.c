@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRIES 3				/* while the cgroup is removed under us */
-
 void limit_report(const struct limit_pass *pass, uint32_t kind, uint32_t resource,
 		   const char *file, const char *value, const char *sentence)
 {
@@ -252,8 +250,10 @@ int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret)
 	struct walk cpu, memory;
 	struct facts facts;
 	uint32_t cpu_source, memory_source;
-	int r = levels_walk(pass, LIMIT_CPU, &cpu);
+	int r;
 
+	pass->leaf_seen[LIMIT_CPU] = pass->leaf_seen[LIMIT_MEMORY] = false;
+	r = levels_walk(pass, LIMIT_CPU, &cpu);
 	if (r == 0)
 		r = levels_walk(pass, LIMIT_MEMORY, &memory);
 	if (r < 0)
@@ -273,7 +273,7 @@ int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, voi
 {
 	int r = -ENODEV;
 
-	for (int i = 0; i < TRIES && r == -ENODEV; i++) {
+	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
 		r = limit_find(pass);
 		if (r == 0)
 			r = then(pass, user);
@@ -281,14 +281,36 @@ int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, voi
 	return r;
 }
 
-static int walk_into(struct limit_pass *pass, void *limits)
+bool limit_leaf_is_gone(struct limit_pass *pass)
 {
-	return limit_walk(pass, limits);
+	static const char deleted[] = " (deleted)";
+
+	for (int i = 0; i < LIMIT_CGROUPS; i++) {
+		const struct cgroup *c = &pass->cgroups[i];
+		size_t n = strlen(c->path), m = sizeof(deleted) - 1;
+
+		if (!c->version || pass->leaf_seen[i] || (c->has_root && c->length <= c->top) ||
+		    (n > m && strcmp(c->path + n - m, deleted) == 0))
+			continue;
+		if (file_exists(&pass->files, c->dir) == 0)
+			return true;
+	}
+	return false;
 }
 
+/* The last answer stands: there are directories that this process cannot see. */
 int limit_read(struct limit_pass *pass, struct cgtune_limits *ret)
 {
-	return limit_find_and(pass, walk_into, ret);
+	int r = -ENODEV;
+
+	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		r = limit_find(pass);
+		if (r == 0)
+			r = limit_walk(pass, ret);
+		if (r == 0 && tries > 1 && pass->files.real && !pass->options->report && limit_leaf_is_gone(pass))
+			r = -ENODEV;
+	}
+	return r;
 }
 
 _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret)

@@ -23,6 +23,7 @@ struct limit_pass {
 	const struct cgtune_options *options;	/* complete: as of util_struct_in() */
 	const struct env *env;
 	struct file_set files;
+	bool leaf_seen[LIMIT_CGROUPS];	/* the last walk read a file of the cgroup itself */
 	bool whole;			/* read also the levels that another file answers for */
 	/* Small before large: what is used of them shares a few pages. */
 	char text[256];
@@ -44,7 +45,14 @@ int limit_find(struct limit_pass *pass);
 /* Read every level and the host. 0; -ENODEV: the cgroup was removed, find again; or -errno. */
 int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret);
 
-/* Find, and do something, again where the cgroup was removed in between (-ENODEV). */
+/* Whether a cgroup was removed after its path was read, which looks like one without
+ * limits: the process has been moved, and must be looked for again. */
+bool limit_leaf_is_gone(struct limit_pass *pass);
+
+/* How often to look for a process that is moved while its cgroup is removed. */
+#define LIMIT_TRIES 3
+
+/* Find, and do something, again where that says that the cgroup was removed (-ENODEV). */
 int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, void *), void *user);
 /* The same with limit_walk(). */
 int limit_read(struct limit_pass *pass, struct cgtune_limits *ret);

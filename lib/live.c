@@ -41,6 +41,8 @@ static void arm_timer(struct live *live)
 
 	if (live->due)
 		first = 1;
+	if (!live->found && (!first || first > CHANGE_SECOND_NS))
+		first = CHANGE_SECOND_NS;	/* nothing is watched: try again soon */
 	for (size_t i = 0; i < ARRAY_SIZE(live->changes); i++) {
 		uint64_t due = live->changes[i].told_ns + CHANGE_SECOND_NS, wait = due > now ? due - now : 1;
 
@@ -56,7 +58,7 @@ static void arm_timer(struct live *live)
 static void rearm_timer(struct live *live)
 {
 	live->due = false;
-	if (live->open && (live->changes[0].pending || live->changes[1].pending))
+	if (live->open && (!live->found || live->changes[0].pending || live->changes[1].pending))
 		arm_timer(live);
 }
 
@@ -138,14 +140,12 @@ static void watch_cpuset(struct live *live)
 	}
 }
 
-/* Find the cgroups anew, hold their files and watch them. */
-static int hold_files(struct live *live, struct cgtune_limits *limits)
+static int hold_once(struct live *live, struct cgtune_limits *limits)
 {
 	struct file_set *files = &live->pass.files;
 	int r;
 
 	forget_files(live);
-	live->found = false;
 	live->inotify = (int)sys1(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK);
 	if (live->inotify >= 0 && add_to_epoll(live, live->inotify) < 0)
 		close_fd(&live->inotify);	/* the timer alone must do, as where none may be had */
@@ -162,6 +162,19 @@ static int hold_files(struct live *live, struct cgtune_limits *limits)
 	if (r == 0 && live->inotify >= 0)
 		watch_cpuset(live);
 	file_set_flush(files);
+	return r;
+}
+
+/* Find the cgroups anew, hold their files and watch them; again where one is removed meanwhile. */
+static int hold_files(struct live *live, struct cgtune_limits *limits)
+{
+	int r = -ENODEV;
+
+	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		r = hold_once(live, limits);
+		if (r == 0 && tries > 1 && limit_leaf_is_gone(&live->pass))
+			r = -ENODEV;
+	}
 	live->found = r == 0;
 	return r;
 }
@@ -199,13 +212,8 @@ static int live_open(struct process *p)
 	if (r < 0)
 		return r;
 	r = open_descriptors(live);
-	for (int i = 0; r == 0 && i < 2; i++) {
+	if (r == 0)
 		r = hold_files(live, limits);
-		if (r == -ENODEV)
-			r = 0;
-		else
-			break;
-	}
 	if (r < 0) {
 		live_close(live);
 		return r;

@@ -79,45 +79,41 @@ static bool is_whole_hierarchy(const char *point, int version, union scratch *sc
 	       strcmp(strings + answer.mnt_root, "/") == 0;
 }
 
+/* The usual place, or where several controllers share a hierarchy the usual link to it. */
+static void usual_places(const struct cgroup *cgroup, char points[2][NAME_SIZE])
+{
+	bool v1 = cgroup->version == 1;
+
+	place_name(points[0], !v1 ? "" : strchr(cgroup->names, '/') ? cgroup->controller : cgroup->names);
+	place_name(points[1], v1 ? cgroup->controller : "unified");
+}
+
 /* The usual place, when it shows all of the hierarchy: no mount could show more. */
 static bool find_at_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
-	const char *const below[] = {
-		cgroup->version == 1 ? cgroup->controller : "",
-		cgroup->version == 1 ? cgroup->names : "unified",
-	};
-	char point[NAME_SIZE];
+	char points[2][NAME_SIZE];
 
-	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
-		if (i && strcmp(below[i], below[0]) == 0)
-			break;
-		place_name(point, below[i]);
-		if (is_whole_hierarchy(point, cgroup->version, search->scratch, &cgroup->has_root))
-			return place(cgroup, "/", point) == 0;
-	}
+	usual_places(cgroup, points);
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
+		if (is_whole_hierarchy(points[i], cgroup->version, search->scratch, &cgroup->has_root))
+			return place(cgroup, "/", points[i]) == 0;
 	return false;
 }
 
 /* Where mountinfo cannot be read: the usual place unseen, if there is such a directory. */
 static bool guess_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
-	const char *const below[] = {
-		cgroup->version == 1 ? cgroup->names : "",
-		cgroup->version == 1 ? cgroup->controller : "unified",
-	};
-	char point[NAME_SIZE], proof[NAME_SIZE];
+	char points[2][NAME_SIZE], proof[NAME_SIZE + 32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+	usual_places(cgroup, points);
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
 		struct text text = TEXT(proof);
 
-		if (strchr(below[i], '/'))
-			continue;
-		place_name(point, below[i]);
-		text_add(&text, point);
+		text_add(&text, points[i]);
 		if (cgroup->version == 2)
 			text_add(&text, "/cgroup.controllers");
 		if (file_exists(search->files, proof) > 0)
-			return place(cgroup, "/", point) == 0;
+			return place(cgroup, "/", points[i]) == 0;
 	}
 	return false;
 }

@@ -9,10 +9,12 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 
-static void *watcher_main(void *argument)
+/* Its descriptors by value: the state may be another watcher's when it starts to run. */
+static void *watcher_main(void *stop)
 {
-	struct process *p = argument;
-	struct pollfd fds[] = { { .fd = p->live.epoll, .events = POLLIN }, { .fd = p->live.stop, .events = POLLIN } };
+	struct pollfd fds[] = {
+		{ .fd = cgtune_fd(), .events = POLLIN }, { .fd = (int)(intptr_t)stop, .events = POLLIN },
+	};
 
 	while (!fds[1].revents)
 		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && fds[0].revents)
@@ -28,7 +30,7 @@ static int start_thread(struct process *p)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&p->live.watcher, NULL, watcher_main, p);
+	r = pthread_create(&p->live.watcher, NULL, watcher_main, (void *)(intptr_t)p->live.stop);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -r;
 }
