@@ -70,6 +70,11 @@ int cgroup_read_paths(const struct cgroup_search *search, struct cgroup *cgroups
 		return -ESRCH;
 	if (r == -ENOENT || r == -ENOTDIR)	/* no cgroup support, or no /proc: nothing limits us */
 		return 0;
+	/* What is no such file of a kernel is bad input; what we may not read may hold limits. */
+	if (r == -EBADMSG || r == -EFBIG || r == -ELOOP) {
+		search->warn(search->user, path, r);
+		return 0;
+	}
 	return r;
 }
 

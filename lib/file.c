@@ -177,7 +177,9 @@ int file_exists(struct file_set *set, const char *path)
 
 	if (fd >= 0)
 		close_later(set, fd);
-	return fd >= 0 ? 1 : file_error_is_fatal(fd) ? fd : 0;
+	if (file_error_is_fatal(fd))
+		return fd;
+	return fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP && fd != -ENAMETOOLONG;
 }
 
 int file_lines_open(struct file_lines *lines, struct file_set *set, const char *path,

@@ -54,7 +54,7 @@ void file_set_close(struct file_set *set);
  */
 int file_text(struct file_set *set, int slot, const char *path, char *buffer, size_t size);
 
-/* 1: it is there; 0: it is not, or cannot be reached; or a fatal error. */
+/* 1: it is there, or may be but cannot be reached; 0: it is not; or a fatal error. */
 int file_exists(struct file_set *set, const char *path);
 
 /* A file read line by line; lines above FILE_LINE are left out. */

@@ -44,7 +44,7 @@ int host_online(struct file_set *files, int slot, char *text, size_t size)
 
 	if (n >= 0)
 		n = parse_cpu_list(text, (size_t)n);
-	return n > 0 || file_error_is_fatal(n) ? n : -ENODATA;
+	return n ? n : -ENODATA;
 }
 
 int host_memory(struct file_set *files, struct file_lines *lines, uint64_t *ret)
@@ -63,7 +63,7 @@ int host_memory(struct file_set *files, struct file_lines *lines, uint64_t *ret)
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
 		if (parse_meminfo_line(line.text, line.length, "MemTotal:", ret))
 			return 0;
-	return file_error_is_fatal(r) ? r : 0;
+	return r;
 }
 
 uint32_t host_scheduler(int32_t pid)

@@ -11,11 +11,11 @@
 /* CPUs in the affinity mask of a thread (pid 0: the caller); < 0: -errno. */
 int host_affinity(int32_t pid);
 
-/* CPUs that are online; -ENODATA: not known; or a fatal error. slot as for
- * file_text(), text is room to read. */
+/* CPUs that are online; or why they are not known. slot as for file_text(),
+ * text is room to read. */
 int host_online(struct file_set *files, int slot, char *text, size_t size);
 
-/* Physical memory in bytes; 0: not known. 0; or a fatal error. */
+/* Physical memory in bytes; 0: not known. 0; or why it cannot be read. */
 int host_memory(struct file_set *files, struct file_lines *lines, uint64_t *ret);
 
 /* Scheduling class of a thread without its flags; SCHED_OTHER when it cannot be read. */

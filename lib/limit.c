@@ -52,13 +52,15 @@ static int cpuset_cpus(struct limit_pass *pass)
 	int n = cgroup_find(&search, &cpuset, 1);
 
 	if (n < 0 || !cpuset.version)
-		return -ENOENT;
+		return n < 0 ? n : -ENOENT;
 	for (size_t length = cpuset.length; length; length = cgroup_parent(&cpuset, length)) {
 		if (!limit_path(pass, &cpuset, length, cpuset.version == 2 ?
 				 "cpuset.cpus.effective" : "cpuset.effective_cpus"))
 			continue;
 		n = file_text(&pass->files, -1, pass->path, pass->scratch.text, sizeof(pass->scratch.text));
-		if (n >= 0 && (n = parse_cpu_list(pass->scratch.text, (size_t)n)) > 0)
+		if (n >= 0)
+			n = parse_cpu_list(pass->scratch.text, (size_t)n);
+		if (n > 0 || file_error_is_fatal(n))
 			return n;
 	}
 	return -ENOENT;
@@ -70,10 +72,21 @@ struct facts {
 	uint64_t physical;
 };
 
+/* What the host does not say is left out, and reported unless it is just not there. */
+static int host_error(struct limit_pass *pass, const char *file, int error)
+{
+	if (error >= 0 || file_error_is_fatal(error))
+		return error < 0 ? error : 0;
+	if (error != -ENOENT && error != -ENOTDIR && error != -ENODATA)
+		limit_warn_unreadable(pass, file, error);
+	return 0;
+}
+
 /* The mask, and whether it is all that is online: not looked up where a quota below it decides. */
 static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct facts *facts)
 {
-	int cpus = -ENODATA, online = -ENODATA;
+	static const char online_file[] = "/sys/devices/system/cpu/online";
+	int cpus = -ENODATA, online = -ENODATA, r;
 	bool decided;
 
 	if (pass->options->cgroup)
@@ -85,8 +98,9 @@ static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct fac
 	if (!decided)
 		online = host_online(&pass->files, LIMIT_HELD_ONLINE, pass->scratch.text,
 				     sizeof(pass->scratch.text));
-	if (file_error_is_fatal(cpus) || file_error_is_fatal(online))
-		return file_error_is_fatal(cpus) ? cpus : online;
+	r = file_error_is_fatal(cpus) ? cpus : host_error(pass, online_file, online);
+	if (r < 0)
+		return r;
 	facts->cpus = cpus > 0 ? (uint32_t)cpus : online > 0 ? (uint32_t)online : 1;
 	facts->cpus_source = decided ? CGTUNE_SOURCE_NONE :
 			     (int)facts->cpus < online ? CGTUNE_SOURCE_AFFINITY : CGTUNE_SOURCE_HOST;
@@ -101,7 +115,10 @@ static int read_host(struct limit_pass *pass, const struct walk *cpu, struct fac
 	if (cpu->period && pass->files.real && !pass->options->cgroup)
 		facts->scheduler = host_scheduler(pass->options->pid);
 	r = read_cpus(pass, cpu, facts);
-	return r < 0 ? r : host_memory(&pass->files, &pass->scratch.lines, &facts->physical);
+	if (r < 0)
+		return r;
+	return host_error(pass, "/proc/meminfo",
+			  host_memory(&pass->files, &pass->scratch.lines, &facts->physical));
 }
 
 /* A limit given by hand stands in for the cgroup's, in both directions. Returns who gave it. */

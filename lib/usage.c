@@ -220,8 +220,9 @@ static int read_left(struct limit_pass *pass, void *user)
 
 	*left = (struct left){ .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };
 	r = host_memory(&pass->files, &pass->scratch.lines, &left->physical);
-	if (r < 0)
+	if (file_error_is_fatal(r))
 		return r;
+	r = 0;
 	if (pass->options->memory)
 		take_left(left, pass, memory->length, pass->options->memory);
 	else if (env_has(pass->env, ENV_MEMORY))
