@@ -234,12 +234,11 @@ static int take_hierarchical(struct walk *walk)
 		return n;
 	if (n < 0 && n != -ENOENT && n != -ENOTDIR)
 		limit_warn_unreadable(pass, pass->path, n);
-	if (n < 0 || parse_stat(text, (size_t)n, "hierarchical_memory_limit", &bytes) < 0)
+	if (n < 0 || parse_stat(text, (size_t)n, "hierarchical_memory_limit", &bytes) < 0 ||
+	    parse_is_unlimited(bytes))
 		return 0;
-	pass->text[0] = '\0';
+	pass->text[0] = '\0';			/* the raw text for the report */
 	text_add_u64(&(struct text)TEXT(pass->text), bytes);
-	if (parse_memory_max(pass->text, strlen(pass->text), &bytes) <= 0)
-		return 0;
 	report_bytes(walk, true, bytes);
 	take_memory(walk, name, bytes);
 	return 1;

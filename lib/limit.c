@@ -62,6 +62,8 @@ static int cpuset_cpus(struct limit_pass *pass)
 			n = parse_cpu_list(pass->scratch.text, (size_t)n);
 		if (n > 0 || file_error_is_fatal(n))
 			return n;
+		if (n < 0 && n != -ENOENT && n != -ENOTDIR)
+			limit_warn_unreadable(pass, pass->path, n);
 	}
 	return -ENOENT;
 }
@@ -98,7 +100,9 @@ static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct fac
 	if (!decided)
 		online = host_online(&pass->files, LIMIT_HELD_ONLINE, pass->scratch.text,
 				     sizeof(pass->scratch.text));
-	r = file_error_is_fatal(cpus) ? cpus : host_error(pass, online_file, online);
+	r = host_error(pass, "/proc/self/cgroup", pass->options->cgroup ? cpus : 0);
+	if (r == 0)
+		r = file_error_is_fatal(cpus) ? cpus : host_error(pass, online_file, online);
 	if (r < 0)
 		return r;
 	facts->cpus = cpus > 0 ? (uint32_t)cpus : online > 0 ? (uint32_t)online : 1;

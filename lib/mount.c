@@ -100,10 +100,12 @@ static bool find_at_usual_place(const struct cgroup_search *search, struct cgrou
 	return false;
 }
 
-/* Where mountinfo cannot be read: the usual place unseen, if there is such a directory. */
-static bool guess_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
+/* Where mountinfo cannot be read: the usual place unseen, if there is such a directory.
+ * 0, placed or not; or a fatal error. */
+static int guess_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
 	char points[2][NAME_SIZE], proof[NAME_SIZE + 32];
+	int r;
 
 	usual_places(cgroup, points);
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
@@ -112,10 +114,13 @@ static bool guess_usual_place(const struct cgroup_search *search, struct cgroup 
 		text_add(&text, points[i]);
 		if (cgroup->version == 2)
 			text_add(&text, "/cgroup.controllers");
-		if (file_exists(search->files, proof) > 0)
-			return place(cgroup, "/", points[i]) == 0;
+		r = file_exists(search->files, proof);
+		if (r > 0)
+			place(cgroup, "/", points[i]);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
-	return false;
+	return 0;
 }
 
 static bool slice_is(struct slice slice, const char *word)
@@ -225,6 +230,25 @@ static bool copy_place(struct cgroup *to, const struct cgroup *cgroups)
 	return false;
 }
 
+/* Cgroups that still have no place: guess when mountinfo said nothing, else they are not visible. */
+static int guess_or_give_up(const struct cgroup_search *search, struct cgroup *cgroups, size_t n,
+			    bool mountinfo_was_read)
+{
+	for (struct cgroup *c = cgroups; c < cgroups + n; c++) {
+		int r = 0;
+
+		if (!c->version || c->placed)
+			continue;
+		if (!mountinfo_was_read)
+			r = guess_usual_place(search, c);
+		if (r < 0)
+			return r;
+		if (!c->placed)
+			c->version = 0;
+	}
+	return 0;
+}
+
 int mount_find(const struct cgroup_search *search, struct cgroup *cgroups, size_t n)
 {
 	size_t missing = 0;
@@ -242,8 +266,5 @@ int mount_find(const struct cgroup_search *search, struct cgroup *cgroups, size_
 		return r;
 	if (r < 0 && r != -ENOENT)
 		search->warn(search->user, MOUNTINFO, r);
-	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
-		if (c->version && !c->placed && (r == 0 || !guess_usual_place(search, c)))
-			c->version = 0;
-	return 0;
+	return guess_or_give_up(search, cgroups, n, r == 0);
 }

@@ -137,6 +137,11 @@ int parse_cfs_period(const char *text, size_t length, uint64_t *period_us)
 	return parse_positive(only_word(text, length), period_us);
 }
 
+bool parse_is_unlimited(uint64_t bytes)
+{
+	return bytes >= MEMORY_NO_LIMIT;
+}
+
 int parse_memory_max(const char *text, size_t length, uint64_t *bytes)
 {
 	struct slice word = only_word(text, length);
@@ -148,7 +153,7 @@ int parse_memory_max(const char *text, size_t length, uint64_t *bytes)
 	r = parse_u64(word.text, word.length, &value);
 	if (r == -EBADMSG)
 		return r;
-	if (r == -ERANGE || value >= MEMORY_NO_LIMIT)
+	if (r == -ERANGE || parse_is_unlimited(value))
 		return 0;
 	*bytes = value;
 	return 1;

@@ -37,6 +37,9 @@ int parse_cfs_period(const char *text, size_t length, uint64_t *period_us);
  * of its spellings; -EBADMSG. */
 int parse_memory_max(const char *text, size_t length, uint64_t *bytes);
 
+/* Whether a number of bytes is one of the kernel's words for no limit. */
+bool parse_is_unlimited(uint64_t bytes);
+
 /* memory.use_hierarchy. 0 or 1; -EBADMSG. */
 int parse_flag(const char *text, size_t length);
 

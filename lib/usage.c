@@ -62,6 +62,17 @@ static uint64_t us_to_ns(uint64_t us)
 	return us < UINT64_MAX / 1000 ? us * 1000 : CGTUNE_UNKNOWN;
 }
 
+/* Length of a file that need not be there: -ENOENT; -ENODATA: it is, but cannot be read; or
+ * a fatal error. */
+static int optional_text(struct limit_pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
+{
+	int n = level_text(pass, cgroup, length, name);
+
+	if (n == -ENOTDIR)
+		return -ENOENT;
+	return n >= 0 || n == -ENOENT || file_error_is_fatal(n) ? n : -ENODATA;
+}
+
 /* memory.current and the inactive page cache below a level (cgroup-v2.rst "memory.stat"; v1
  * counts descendants in total_inactive_file). */
 static void memory_use(struct limit_pass *pass, const struct cgroup *cgroup, size_t length,
@@ -160,27 +171,30 @@ struct left {
 
 static void take_left(struct left *left, struct limit_pass *pass, size_t length, uint64_t limit)
 {
+	const struct cgroup *cgroup = &pass->cgroups[LIMIT_MEMORY];
 	uint64_t current, inactive;
 
 	if (left->physical && limit >= left->physical)
 		return;
 	left->tightest = util_min(left->tightest, limit);
-	memory_use(pass, &pass->cgroups[LIMIT_MEMORY], length, &current, &inactive);
-	if (current == CGTUNE_UNKNOWN)
+	memory_use(pass, cgroup, length, &current, &inactive);
+	/* Without memory.stat nothing can be reclaimed; with one that cannot be read, who knows. */
+	if (inactive == CGTUNE_UNKNOWN && optional_text(pass, cgroup, length, "memory.stat") != -ENODATA)
+		inactive = 0;
+	if (current == CGTUNE_UNKNOWN || inactive == CGTUNE_UNKNOWN)
 		left->unknown = true;
 	else
-		left->bytes = util_min(left->bytes, util_sub(limit, util_sub(current,
-					inactive == CGTUNE_UNKNOWN ? 0 : inactive)));
+		left->bytes = util_min(left->bytes, util_sub(limit, util_sub(current, inactive)));
 }
 
 /* 1: a level's limit; 0: it has none; -ENODATA: not known; or a fatal error. */
 static int level_limit(struct limit_pass *pass, const struct cgroup *memory, size_t length, uint64_t *ret)
 {
-	int n = level_text(pass, memory, length,
-			   memory->version == 1 ? "memory.limit_in_bytes" : "memory.max");
+	int n = optional_text(pass, memory, length,
+			      memory->version == 1 ? "memory.limit_in_bytes" : "memory.max");
 
 	if (n < 0)
-		return n == -ENOENT || n == -ENOTDIR ? 0 : file_error_is_fatal(n) ? n : -ENODATA;
+		return n == -ENOENT ? 0 : n;
 	n = parse_memory_max(pass->scratch.text, (size_t)n, ret);
 	return n < 0 ? 0 : n;
 }
@@ -191,23 +205,30 @@ static int walk_left(struct left *left, struct limit_pass *pass)
 	bool v1 = memory->version == 1;
 	size_t length = memory->length;
 	uint64_t limit;
+	int r;
 
 	for (;; length = cgroup_parent(memory, length)) {
-		int r = level_limit(pass, memory, length, &limit);
-
+		r = level_limit(pass, memory, length, &limit);
 		if (r < 0)
 			return r;
 		if (r > 0)
 			take_left(left, pass, length, limit);
-		if (length <= memory->top ||
-		    (v1 && level_number(pass, memory, length, "memory.use_hierarchy", NULL) == 0))
+		if (length <= memory->top)
+			break;
+		r = v1 ? optional_text(pass, memory, length, "memory.use_hierarchy") : -ENOENT;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (number_in(pass, r, NULL) == 0)
 			break;
 	}
 	if (!v1)
 		return 0;
 	/* An ancestor that cannot be seen uses at least what the highest visible level does. */
-	limit = level_number(pass, memory, memory->length, "memory.stat", "hierarchical_memory_limit");
-	if (limit < left->tightest)
+	r = optional_text(pass, memory, memory->length, "memory.stat");
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	limit = number_in(pass, r, "hierarchical_memory_limit");
+	if (!parse_is_unlimited(limit) && limit < left->tightest)
 		take_left(left, pass, length, limit);
 	return 0;
 }
