@@ -5,7 +5,7 @@
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
-vms=${CGTUNE_VMS:-"5.10:v1 5.10:v2 6.1:v1 6.1:v2 6.1:hybrid 6.1:hybrid-mem 6.12:v1 6.12:v2 newest:v2"}
+vms=${CGTUNE_VMS:-"5.10:v1 5.10:v2 6.1:v1 6.1:v2 6.1:hybrid 6.12:hybrid-mem 6.12:v2 newest:v2"}
 count=0
 
 say() {
