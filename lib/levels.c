@@ -18,14 +18,14 @@ typedef int level_fn(struct walk *walk);
  */
 static int level_text(struct walk *walk, unsigned kind, const char *name)
 {
-	struct limit_pass *pass = walk->pass;
+	struct pass *pass = walk->pass;
 	int slot = -1, n;
 
-	if (!limit_path(pass, walk->cgroup, walk->length, name))
+	if (!pass_path(pass, walk->cgroup, walk->length, name))
 		return -ENOENT;
-	if (walk->level < LIMIT_HELD_LEVELS)
-		slot = (int)((walk->resource == CGTUNE_MEMORY) * LIMIT_HELD_LEVELS + walk->level) *
-		       LIMIT_HELD_FILES + (int)kind;
+	if (walk->level < PASS_HELD_LEVELS)
+		slot = (int)((walk->resource == CGTUNE_MEMORY) * PASS_HELD_LEVELS + walk->level) *
+		       PASS_HELD_FILES + (int)kind;
 	n = file_text(&pass->files, slot, pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n >= 0) {
 		pass->leaf_seen[walk->resource == CGTUNE_MEMORY] |= walk->level == 0;
@@ -36,12 +36,12 @@ static int level_text(struct walk *walk, unsigned kind, const char *name)
 		return -ENOENT;
 	if (file_error_is_fatal(n))
 		return n;
-	limit_warn_unreadable(pass, pass->path, n);
+	pass_warn_unreadable(pass, pass->path, n);
 	return -ENOENT;
 }
 
 /* The raw text of pass->text as a person would quote it. */
-static const char *raw(struct limit_pass *pass)
+static const char *raw(struct pass *pass)
 {
 	size_t n = strlen(pass->text);
 
@@ -52,13 +52,13 @@ static const char *raw(struct limit_pass *pass)
 
 static void report_bad(struct walk *walk)
 {
-	limit_report(walk->pass, CGTUNE_REPORT_WARNING, walk->resource, walk->pass->path, raw(walk->pass),
+	pass_report(walk->pass, CGTUNE_REPORT_WARNING, walk->resource, walk->pass->path, raw(walk->pass),
 		      "is not what a kernel writes there; this level is left out, the others are used");
 }
 
 static void report_level(struct walk *walk, const char *value, const char *sentence)
 {
-	limit_report(walk->pass, CGTUNE_REPORT_LEVEL, walk->resource, walk->pass->path, value, sentence);
+	pass_report(walk->pass, CGTUNE_REPORT_LEVEL, walk->resource, walk->pass->path, value, sentence);
 }
 
 static void report_bytes(struct walk *walk, bool limited, uint64_t bytes)
@@ -90,16 +90,16 @@ static void report_cpus(struct walk *walk, const char *value, uint64_t quota, ui
 /* A file that is no limit but that people ask about: shown, never used. */
 static void report_aside(struct walk *walk, const char *name, const char *sentence)
 {
-	struct limit_pass *pass = walk->pass;
+	struct pass *pass = walk->pass;
 	int n;
 
-	if (!pass->options->report || walk->level || !limit_path(pass, walk->cgroup, walk->length, name))
+	if (!pass->options->report || walk->level || !pass_path(pass, walk->cgroup, walk->length, name))
 		return;
 	n = file_text(&pass->files, -1, pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n < 0)
 		return;
 	pass->text[n] = '\0';
-	limit_report(pass, CGTUNE_REPORT_NOTE, walk->resource, pass->path, raw(pass), sentence);
+	pass_report(pass, CGTUNE_REPORT_NOTE, walk->resource, pass->path, raw(pass), sentence);
 }
 
 /* Keep a quota when it is tighter than all before; the exact pair, never a rounded figure. */
@@ -178,7 +178,7 @@ static int cpu_v1(struct walk *walk)
 	text_add_u64(&text, quota);
 	text_add(&text, " ");
 	text_add_u64(&text, period);
-	limit_path(walk->pass, walk->cgroup, walk->length, name);
+	pass_path(walk->pass, walk->cgroup, walk->length, name);
 	report_cpus(walk, value, quota, period);
 	take_quota(walk, name, quota, period);
 	report_aside(walk, "cpu.cfs_burst_us", BURST);
@@ -222,18 +222,18 @@ static int memory_v2(struct walk *walk)
 static int take_hierarchical(struct walk *walk)
 {
 	static const char name[] = "memory.stat";
-	struct limit_pass *pass = walk->pass;
+	struct pass *pass = walk->pass;
 	char *text = pass->scratch.text;
-	int slot = (LIMIT_HELD_LEVELS + (int)walk->level) * LIMIT_HELD_FILES + 1, n;
+	int slot = (PASS_HELD_LEVELS + (int)walk->level) * PASS_HELD_FILES + 1, n;
 	uint64_t bytes;
 
-	if (!limit_path(pass, walk->cgroup, walk->length, name))
+	if (!pass_path(pass, walk->cgroup, walk->length, name))
 		return 0;
 	n = file_text(&pass->files, slot, pass->path, text, sizeof(pass->scratch.text));
 	if (file_error_is_fatal(n))
 		return n;
 	if (n < 0 && n != -ENOENT && n != -ENOTDIR)
-		limit_warn_unreadable(pass, pass->path, n);
+		pass_warn_unreadable(pass, pass->path, n);
 	if (n < 0 || parse_stat(text, (size_t)n, "hierarchical_memory_limit", &bytes) < 0 ||
 	    parse_is_unlimited(bytes))
 		return 0;
@@ -299,16 +299,16 @@ static int walk_up(struct walk *walk, level_fn *level)
 	}
 }
 
-int levels_walk(struct limit_pass *pass, unsigned which, struct walk *walk)
+int levels_walk(struct pass *pass, unsigned which, struct walk *walk)
 {
 	const struct cgroup *cgroup = &pass->cgroups[which];
-	static level_fn *const levels[LIMIT_CGROUPS][2] = {
+	static level_fn *const levels[PASS_CGROUPS][2] = {
 		{ cpu_v1, cpu_v2 }, { memory_v1, memory_v2 },
 	};
 
 	*walk = (struct walk){
 		.pass = pass, .cgroup = cgroup, .length = cgroup->length,
-		.resource = which == LIMIT_CPU ? CGTUNE_CPU : CGTUNE_MEMORY,
+		.resource = which == PASS_CPU ? CGTUNE_CPU : CGTUNE_MEMORY,
 		.memory = CGTUNE_UNLIMITED, .high = CGTUNE_UNLIMITED,
 	};
 	return cgroup->version ? walk_up(walk, levels[which][cgroup->version - 1]) : 0;

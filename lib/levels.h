@@ -8,11 +8,11 @@
 #ifndef CGTUNE_LEVELS_H
 #define CGTUNE_LEVELS_H
 
-#include "limit.h"
+#include "pass.h"
 
 /* One walk from a cgroup up to its mount point, and the tightest that it met. */
 struct walk {
-	struct limit_pass *pass;
+	struct pass *pass;
 	const struct cgroup *cgroup;
 	uint32_t resource;
 	unsigned level;			/* 0: the cgroup itself */
@@ -24,7 +24,7 @@ struct walk {
 	size_t at, high_at;
 };
 
-/* Walk up from one cgroup of the pass, LIMIT_CPU or LIMIT_MEMORY. 0; or a fatal error. */
-int levels_walk(struct limit_pass *pass, unsigned which, struct walk *ret);
+/* Walk up from one cgroup of the pass, PASS_CPU or PASS_MEMORY. 0; or a fatal error. */
+int levels_walk(struct pass *pass, unsigned which, struct walk *ret);
 
 #endif

@@ -1,60 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limit - the smallest limit over a cgroup and its visible ancestors */
-#include "levels.h"
+#include "limit.h"
 #include "host.h"
+#include "levels.h"
+#include "options.h"
 #include "util.h"
 
 #include <errno.h>
 #include <string.h>
 
-void limit_report(const struct limit_pass *pass, uint32_t kind, uint32_t resource,
-		   const char *file, const char *value, const char *sentence)
-{
-	if (pass->options->report)
-		pass->options->report(&(struct cgtune_report){
-			.size = sizeof(struct cgtune_report), .kind = kind, .resource = resource,
-			.file = file, .value = value, .text = sentence,
-		}, pass->options->report_user);
-}
-
-void limit_warn_unreadable(void *user, const char *file, int error)
-{
-	char sentence[256];
-	struct text text = TEXT(sentence);
-
-	text_add(&text, "cannot be read: ");
-	text_add(&text, cgtune_strerror(error));
-	text_add(&text, "; the other files are used");
-	limit_report(user, CGTUNE_REPORT_WARNING, 0, file, NULL, sentence);
-}
-
-bool limit_path(struct limit_pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
-{
-	struct text text = TEXT(pass->path);
-
-	if (length + 1 + strlen(name) >= sizeof(pass->path))
-		return false;
-	memcpy(pass->path, cgroup->dir, length);
-	text.length = length;
-	text_add(&text, "/");
-	text_add(&text, name);
-	return true;
-}
-
 /* CPUs of the mask of the cgroup that the options name: its cpuset's. */
-static int cpuset_cpus(struct limit_pass *pass)
+static int cpuset_cpus(struct pass *pass)
 {
 	struct cgroup cpuset = { .controller = "cpuset" };
 	struct cgroup_search search = {
 		.files = &pass->files, .scratch = &pass->scratch, .path = pass->options->cgroup,
-		.warn = limit_warn_unreadable, .user = pass,
+		.warn = pass_warn_unreadable, .user = pass,
 	};
 	int n = cgroup_find(&search, &cpuset, 1);
 
 	if (n < 0 || !cpuset.version)
 		return n < 0 ? n : -ENOENT;
 	for (size_t length = cpuset.length; length; length = cgroup_parent(&cpuset, length)) {
-		if (!limit_path(pass, &cpuset, length, cpuset.version == 2 ?
+		if (!pass_path(pass, &cpuset, length, cpuset.version == 2 ?
 				 "cpuset.cpus.effective" : "cpuset.effective_cpus"))
 			continue;
 		n = file_text(&pass->files, -1, pass->path, pass->scratch.text, sizeof(pass->scratch.text));
@@ -63,7 +31,7 @@ static int cpuset_cpus(struct limit_pass *pass)
 		if (n > 0 || file_error_is_fatal(n))
 			return n;
 		if (n < 0 && n != -ENOENT && n != -ENOTDIR)
-			limit_warn_unreadable(pass, pass->path, n);
+			pass_warn_unreadable(pass, pass->path, n);
 	}
 	return -ENOENT;
 }
@@ -75,17 +43,17 @@ struct facts {
 };
 
 /* What the host does not say is left out, and reported unless it is just not there. */
-static int host_error(struct limit_pass *pass, const char *file, int error)
+static int host_error(struct pass *pass, const char *file, int error)
 {
 	if (error >= 0 || file_error_is_fatal(error))
 		return error < 0 ? error : 0;
 	if (error != -ENOENT && error != -ENOTDIR && error != -ENODATA)
-		limit_warn_unreadable(pass, file, error);
+		pass_warn_unreadable(pass, file, error);
 	return 0;
 }
 
 /* The mask, and whether it is all that is online: not looked up where a quota below it decides. */
-static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct facts *facts)
+static int read_cpus(struct pass *pass, const struct walk *cpu, struct facts *facts)
 {
 	static const char online_file[] = "/sys/devices/system/cpu/online";
 	int cpus = -ENODATA, online = -ENODATA, r;
@@ -98,7 +66,7 @@ static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct fac
 	decided = cpus > 0 && cpu->period && !host_is_unbound(facts->scheduler) &&
 		  util_fraction_less(cpu->quota, cpu->period, (uint64_t)cpus, 1);
 	if (!decided)
-		online = host_online(&pass->files, LIMIT_HELD_ONLINE, pass->scratch.text,
+		online = host_online(&pass->files, PASS_HELD_ONLINE, pass->scratch.text,
 				     sizeof(pass->scratch.text));
 	r = host_error(pass, "/proc/self/cgroup", pass->options->cgroup ? cpus : 0);
 	if (r == 0)
@@ -111,7 +79,7 @@ static int read_cpus(struct limit_pass *pass, const struct walk *cpu, struct fac
 	return 0;
 }
 
-static int read_host(struct limit_pass *pass, const struct walk *cpu, struct facts *facts)
+static int read_host(struct pass *pass, const struct walk *cpu, struct facts *facts)
 {
 	int r;
 
@@ -126,7 +94,7 @@ static int read_host(struct limit_pass *pass, const struct walk *cpu, struct fac
 }
 
 /* A limit given by hand stands in for the cgroup's, in both directions. Returns who gave it. */
-static uint32_t override_cpu(const struct limit_pass *pass, struct walk *cpu)
+static uint32_t override_cpu(const struct pass *pass, struct walk *cpu)
 {
 	bool option = pass->options->cpu_milli != 0;
 
@@ -138,7 +106,7 @@ static uint32_t override_cpu(const struct limit_pass *pass, struct walk *cpu)
 	return option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_CPUS;
 }
 
-static uint32_t override_memory(const struct limit_pass *pass, struct walk *memory)
+static uint32_t override_memory(const struct pass *pass, struct walk *memory)
 {
 	bool option = pass->options->memory != 0;
 
@@ -149,15 +117,15 @@ static uint32_t override_memory(const struct limit_pass *pass, struct walk *memo
 	return option ? CGTUNE_SOURCE_OPTION : CGTUNE_SOURCE_MEMORY;
 }
 
-static void set_from(struct limit_pass *pass, const struct walk *walk, size_t at, const char *name,
+static void set_from(struct pass *pass, const struct walk *walk, size_t at, const char *name,
 		     char ret[CGTUNE_PATH_SIZE])
 {
 	ret[0] = '\0';
-	if (name && limit_path(pass, walk->cgroup, at, name) && strlen(pass->path) < CGTUNE_PATH_SIZE)
+	if (name && pass_path(pass, walk->cgroup, at, name) && strlen(pass->path) < CGTUNE_PATH_SIZE)
 		memcpy(ret, pass->path, strlen(pass->path) + 1);
 }
 
-static void fill_cpu(struct limit_pass *pass, const struct walk *cpu, const struct facts *facts,
+static void fill_cpu(struct pass *pass, const struct walk *cpu, const struct facts *facts,
 		     uint32_t source, struct cgtune_limits *limits)
 {
 	limits->cpu_quota_us = cpu->quota;
@@ -172,7 +140,7 @@ static void fill_cpu(struct limit_pass *pass, const struct walk *cpu, const stru
 }
 
 /* A limit that is not below physical memory does not bind. */
-static void fill_memory(struct limit_pass *pass, const struct walk *memory, const struct facts *facts,
+static void fill_memory(struct pass *pass, const struct walk *memory, const struct facts *facts,
 			uint32_t source, struct cgtune_limits *limits)
 {
 	uint64_t bound = facts->physical ? facts->physical : CGTUNE_UNLIMITED;
@@ -189,7 +157,7 @@ static void fill_memory(struct limit_pass *pass, const struct walk *memory, cons
 		set_from(pass, memory, memory->high_at, memory->high_name, limits->memory_from);
 }
 
-static void warn_refused_limit(const struct limit_pass *pass, enum env_variable variable, bool limited,
+static void warn_refused_limit(const struct pass *pass, enum env_variable variable, bool limited,
 			       uint64_t value, unsigned decimals, uint32_t source)
 {
 	char instead[64];
@@ -207,7 +175,7 @@ static void warn_refused_limit(const struct limit_pass *pass, enum env_variable 
 }
 
 /* Variables that were to stand in for a limit, and the limit that was used instead. */
-static void warn_refused(const struct limit_pass *pass, const struct cgtune_limits *limits)
+static void warn_refused(const struct pass *pass, const struct cgtune_limits *limits)
 {
 	bool quota = limits->cpu_period_us != 0;
 
@@ -221,62 +189,17 @@ static void warn_refused(const struct limit_pass *pass, const struct cgtune_limi
 			   limits->memory_source);
 }
 
-int limit_options(const struct cgtune_options *theirs, struct cgtune_options *ours)
-{
-	int r = util_struct_in(ours, sizeof(*ours), theirs, sizeof(*ours));
-
-	if (r < 0)
-		return r;
-	if (ours->permille > 1000 || ours->rounding > CGTUNE_ROUND_NEAREST || ours->pid < 0 ||
-	    ours->cpu_milli > UINT64_MAX / 1000 || ours->memory == CGTUNE_UNLIMITED ||
-	    ours->flags & ~(uint32_t)(CGTUNE_NO_ENV | CGTUNE_NO_APPLY | CGTUNE_CALL_RUNTIMES) ||
-	    (ours->cgroup && *ours->cgroup != '/'))
-		return -EINVAL;
-	return 0;
-}
-
-int limit_open(struct limit_pass *pass, const struct cgtune_options *options, const struct env *env)
-{
-	pass->options = options;
-	pass->env = env;
-	pass->whole = options->report != NULL;	/* to show them */
-	pass->cgroups[LIMIT_CPU].controller = "cpu";
-	pass->cgroups[LIMIT_MEMORY].controller = "memory";
-	return file_set_open(&pass->files, options->root);
-}
-
-void limit_close(struct limit_pass *pass)
-{
-	file_set_close(&pass->files);
-}
-
-int limit_find(struct limit_pass *pass)
-{
-	struct cgroup_search search = {
-		.files = &pass->files, .scratch = &pass->scratch, .pid = pass->options->pid,
-		.path = pass->options->cgroup, .warn = limit_warn_unreadable, .user = pass,
-	};
-	int r = cgroup_find(&search, pass->cgroups, LIMIT_CGROUPS);
-
-	if (r < 0 || !pass->options->cgroup)
-		return r;
-	for (int i = 0; i < LIMIT_CGROUPS; i++)
-		if (pass->cgroups[i].version && (r = file_exists(&pass->files, pass->cgroups[i].dir)))
-			return r < 0 ? r : 0;
-	return -ENOENT;
-}
-
-int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret)
+int limit_walk(struct pass *pass, struct cgtune_limits *ret)
 {
 	struct walk cpu, memory;
 	struct facts facts;
 	uint32_t cpu_source, memory_source;
 	int r;
 
-	pass->leaf_seen[LIMIT_CPU] = pass->leaf_seen[LIMIT_MEMORY] = false;
-	r = levels_walk(pass, LIMIT_CPU, &cpu);
+	pass->leaf_seen[PASS_CPU] = pass->leaf_seen[PASS_MEMORY] = false;
+	r = levels_walk(pass, PASS_CPU, &cpu);
 	if (r == 0)
-		r = levels_walk(pass, LIMIT_MEMORY, &memory);
+		r = levels_walk(pass, PASS_MEMORY, &memory);
 	if (r < 0)
 		return r;
 	cpu_source = override_cpu(pass, &cpu);
@@ -290,23 +213,11 @@ int limit_walk(struct limit_pass *pass, struct cgtune_limits *ret)
 	return 0;
 }
 
-int limit_find_and(struct limit_pass *pass, int (*then)(struct limit_pass *, void *), void *user)
-{
-	int r = -ENODEV;
-
-	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
-		r = limit_find(pass);
-		if (r == 0)
-			r = then(pass, user);
-	}
-	return r;
-}
-
-bool limit_leaf_is_gone(struct limit_pass *pass)
+bool limit_leaf_is_gone(struct pass *pass)
 {
 	static const char deleted[] = " (deleted)";
 
-	for (int i = 0; i < LIMIT_CGROUPS; i++) {
+	for (int i = 0; i < PASS_CGROUPS; i++) {
 		const struct cgroup *c = &pass->cgroups[i];
 		size_t n = strlen(c->path), m = sizeof(deleted) - 1;
 
@@ -320,12 +231,12 @@ bool limit_leaf_is_gone(struct limit_pass *pass)
 }
 
 /* The last answer stands: there are directories that this process cannot see. */
-int limit_read(struct limit_pass *pass, struct cgtune_limits *ret)
+int limit_read(struct pass *pass, struct cgtune_limits *ret)
 {
 	int r = -ENODEV;
 
-	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
-		r = limit_find(pass);
+	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		r = pass_find(pass);
 		if (r == 0)
 			r = limit_walk(pass, ret);
 		if (r == 0 && tries > 1 && pass->files.real && !pass->options->report && limit_leaf_is_gone(pass))
@@ -337,20 +248,20 @@ int limit_read(struct limit_pass *pass, struct cgtune_limits *ret)
 _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret)
 {
 	struct cgtune_options ours;
-	struct limit_pass pass;
+	struct pass pass;
 	struct env env;
 	int r = util_struct_check(ret, sizeof(*ret));
 
 	if (r == 0)
-		r = limit_options(options, &ours);
+		r = options_take(options, &ours);
 	if (r < 0)
 		return r;
 	env_read(&ours, &env);
-	r = limit_open(&pass, &ours, &env);
+	r = pass_open(&pass, &ours, &env);
 	if (r < 0)
 		return r;
 	r = limit_read(&pass, ret);
-	limit_close(&pass);
+	pass_close(&pass);
 	if (r == 0)
 		memset((char *)ret + sizeof(*ret), 0, ret->size - sizeof(*ret));
 	return r;

@@ -8,6 +8,7 @@
  * files stay open, so that a re-read is a pread(2) each.
  */
 #include "change.h"
+#include "limit.h"
 #include "sys.h"
 #include "util.h"
 
@@ -71,7 +72,7 @@ static void close_fd(int *fd)
 
 static void forget_files(struct live *live)
 {
-	for (size_t i = 0; i < LIMIT_HELD; i++)
+	for (size_t i = 0; i < PASS_HELD; i++)
 		close_fd(&live->held[i]);	/* FILE_NEW from now on */
 	close_fd(&live->membership);
 	close_fd(&live->inotify);		/* its watches end, and it leaves the epoll set */
@@ -123,17 +124,17 @@ static bool has_moved(struct live *live)
 /* A cpuset's own files, at each level: a change shows in the affinity mask at once. */
 static void watch_cpuset(struct live *live)
 {
-	struct limit_pass *pass = &live->pass;
+	struct pass *pass = &live->pass;
 	struct cgroup cpuset = { .controller = "cpuset" };
 	struct cgroup_search search = {
 		.files = &pass->files, .scratch = &pass->scratch, .pid = live->options.pid,
-		.path = live->options.cgroup, .warn = limit_warn_unreadable, .user = pass,
+		.path = live->options.cgroup, .warn = pass_warn_unreadable, .user = pass,
 	};
 
 	if (!pass->files.real || cgroup_find(&search, &cpuset, 1) < 0 || !cpuset.version)
 		return;
 	for (size_t length = cpuset.length;; length = cgroup_parent(&cpuset, length)) {
-		if (limit_path(pass, &cpuset, length, "cpuset.cpus"))
+		if (pass_path(pass, &cpuset, length, "cpuset.cpus"))
 			sys3(SYS_inotify_add_watch, live->inotify, pass->path, IN_MODIFY);
 		if (length <= cpuset.top)
 			return;
@@ -153,7 +154,7 @@ static int hold_once(struct live *live, struct cgtune_limits *limits)
 	files->watch = -1;
 	r = hold_membership(live);
 	if (r == 0)
-		r = limit_find(&live->pass);
+		r = pass_find(&live->pass);
 	files->watch = live->inotify;
 	live->pass.whole = true;		/* to watch every level */
 	if (r == 0)
@@ -170,7 +171,7 @@ static int hold_files(struct live *live, struct cgtune_limits *limits)
 {
 	int r = -ENODEV;
 
-	for (int tries = LIMIT_TRIES; tries > 0 && r == -ENODEV; tries--) {
+	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
 		r = hold_once(live, limits);
 		if (r == 0 && tries > 1 && limit_leaf_is_gone(&live->pass))
 			r = -ENODEV;
@@ -184,7 +185,7 @@ static void live_close(struct live *live)
 	forget_files(live);
 	close_fd(&live->timer);
 	close_fd(&live->epoll);
-	limit_close(&live->pass);
+	pass_close(&live->pass);
 	live->open = false;
 }
 
@@ -205,10 +206,10 @@ static int live_open(struct process *p)
 	int r;
 
 	live->options = *process_options();
-	for (size_t i = 0; i < LIMIT_HELD; i++)
+	for (size_t i = 0; i < PASS_HELD; i++)
 		live->held[i] = FILE_NEW;
 	live->membership = live->inotify = -1;
-	r = limit_open(&live->pass, &live->options, &p->env);
+	r = pass_open(&live->pass, &live->options, &p->env);
 	if (r < 0)
 		return r;
 	r = open_descriptors(live);
@@ -280,16 +281,16 @@ static bool drain(struct live *live)
 static int reread(struct process *p, bool ticked, struct cgtune_limits *limits)
 {
 	struct live *live = &p->live;
-	struct limit_pass pass;
+	struct pass pass;
 	int r;
 
 	limits->size = sizeof(*limits);
 	if (!live->open) {
-		r = limit_open(&pass, process_options(), &p->env);
+		r = pass_open(&pass, process_options(), &p->env);
 		if (r < 0)
 			return r;
 		r = limit_read(&pass, limits);
-		limit_close(&pass);
+		pass_close(&pass);
 		return r;
 	}
 	live->pass.files.retry_missing = ticked;

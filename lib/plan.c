@@ -3,7 +3,7 @@
 #include "plan.h"
 #include "grammar.h"
 #include "host.h"
-#include "limit.h"
+#include "options.h"
 #include "util.h"
 
 #include <errno.h>
@@ -281,7 +281,7 @@ _public_ int cgtune_plan(const struct cgtune_options *options, const struct cgtu
 	if (r == 0)
 		r = util_struct_check(ret, sizeof(*ret));
 	if (r == 0)
-		r = limit_options(options, &ours);
+		r = options_take(options, &ours);
 	if (r < 0)
 		return r;
 	if (!limits->cpus || !limits->cpu_period_us != !limits->cpu_quota_us)

@@ -2,7 +2,9 @@
 /* process - the one process-wide state behind cgtune_init() */
 #include "process.h"
 #include "host.h"
+#include "limit.h"
 #include "log.h"
+#include "options.h"
 #include "util.h"
 
 #include <errno.h>
@@ -89,17 +91,17 @@ static void log_result(const struct process *p)
 /* Read and plan, with the lock held. */
 static void read_and_plan(struct process *p)
 {
-	struct limit_pass pass;
+	struct pass pass;
 	struct cgtune_options with_report = options;
 
 	p->limits.size = sizeof(p->limits);
 	env_read(&options, &p->env);
 	log_configure(&p->env);
 	with_report.report = log_report;
-	p->read_result = limit_open(&pass, &with_report, &p->env);
+	p->read_result = pass_open(&pass, &with_report, &p->env);
 	if (p->read_result == 0) {
 		p->read_result = limit_read(&pass, &p->limits);
-		limit_close(&pass);
+		pass_close(&pass);
 	}
 	if (p->read_result == 0)
 		plan_make(&with_report, &p->env, &p->limits, &p->plan);
@@ -151,7 +153,7 @@ _public_ int cgtune_init_with(const struct cgtune_options *theirs)
 {
 	struct cgtune_options ours;
 	struct process *p;
-	int r = limit_options(theirs, &ours);
+	int r = options_take(theirs, &ours);
 
 	if (r < 0)
 		return r;

@@ -9,7 +9,7 @@
 #ifndef CGTUNE_PROCESS_H
 #define CGTUNE_PROCESS_H
 
-#include "limit.h"
+#include "pass.h"
 #include "plan.h"
 
 #include <pthread.h>
@@ -23,9 +23,9 @@ struct live {
 	int epoll, inotify, timer, membership;	/* membership: /proc/self/cgroup */
 	int text_length;
 	char text[FILE_LINE];			/* what it said */
-	int held[LIMIT_HELD];
+	int held[PASS_HELD];
 	struct cgtune_options options;
-	struct limit_pass pass;
+	struct pass pass;
 	struct cgtune_limits reread;		/* before they are taken over */
 	struct {
 		bool pending;

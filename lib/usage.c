@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* usage - what a cgroup uses, what is left of its memory, what its quota did to it */
 #include "levels.h"
+#include "options.h"
 #include "host.h"
 #include "util.h"
 
@@ -11,37 +12,37 @@
 struct reading {
 	struct cgtune_options options;
 	struct env env;
-	struct limit_pass pass;
+	struct pass pass;
 };
 
 /* Open, find, do something, close. */
-static int reading_do(const struct cgtune_options *options, int (*then)(struct limit_pass *, void *), void *user)
+static int reading_do(const struct cgtune_options *options, int (*then)(struct pass *, void *), void *user)
 {
 	struct reading reading;
-	int r = limit_options(options, &reading.options);
+	int r = options_take(options, &reading.options);
 
 	if (r < 0)
 		return r;
 	env_read(&reading.options, &reading.env);
 	reading.options.report = NULL;
-	r = limit_open(&reading.pass, &reading.options, &reading.env);
+	r = pass_open(&reading.pass, &reading.options, &reading.env);
 	if (r < 0)
 		return r;
-	r = limit_find_and(&reading.pass, then, user);
-	limit_close(&reading.pass);
+	r = pass_find_and(&reading.pass, then, user);
+	pass_close(&reading.pass);
 	return r;
 }
 
 /* A file of a level into the scratch text. Its length; < 0: not known. */
-static int level_text(struct limit_pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
+static int level_text(struct pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
 {
-	if (!cgroup->version || !limit_path(pass, cgroup, length, name))
+	if (!cgroup->version || !pass_path(pass, cgroup, length, name))
 		return -ENOENT;
 	return file_text(&pass->files, -1, pass->path, pass->scratch.text, sizeof(pass->scratch.text));
 }
 
 /* The number that a text of n bytes is, or with a key the one behind it; CGTUNE_UNKNOWN. */
-static uint64_t number_in(const struct limit_pass *pass, int n, const char *key)
+static uint64_t number_in(const struct pass *pass, int n, const char *key)
 {
 	const char *text = pass->scratch.text;
 	uint64_t value;
@@ -51,7 +52,7 @@ static uint64_t number_in(const struct limit_pass *pass, int n, const char *key)
 	return value;
 }
 
-static uint64_t level_number(struct limit_pass *pass, const struct cgroup *cgroup, size_t length,
+static uint64_t level_number(struct pass *pass, const struct cgroup *cgroup, size_t length,
 			     const char *name, const char *key)
 {
 	return number_in(pass, level_text(pass, cgroup, length, name), key);
@@ -64,7 +65,7 @@ static uint64_t us_to_ns(uint64_t us)
 
 /* Length of a file that need not be there: -ENOENT; -ENODATA: it is, but cannot be read; or
  * a fatal error. */
-static int optional_text(struct limit_pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
+static int optional_text(struct pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
 {
 	int n = level_text(pass, cgroup, length, name);
 
@@ -75,7 +76,7 @@ static int optional_text(struct limit_pass *pass, const struct cgroup *cgroup, s
 
 /* memory.current and the inactive page cache below a level (cgroup-v2.rst "memory.stat"; v1
  * counts descendants in total_inactive_file). */
-static void memory_use(struct limit_pass *pass, const struct cgroup *cgroup, size_t length,
+static void memory_use(struct pass *pass, const struct cgroup *cgroup, size_t length,
 		       uint64_t *current, uint64_t *inactive)
 {
 	bool v1 = cgroup->version == 1;
@@ -86,13 +87,13 @@ static void memory_use(struct limit_pass *pass, const struct cgroup *cgroup, siz
 }
 
 /* CPU time: in v1 of a controller of its own, perhaps in another hierarchy. */
-static uint64_t cpu_use(struct limit_pass *pass)
+static uint64_t cpu_use(struct pass *pass)
 {
-	const struct cgroup *cpu = &pass->cgroups[LIMIT_CPU];
+	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
 	struct cgroup cpuacct = { .controller = "cpuacct" };
 	struct cgroup_search search = {
 		.files = &pass->files, .scratch = &pass->scratch, .pid = pass->options->pid,
-		.path = pass->options->cgroup, .warn = limit_warn_unreadable, .user = pass,
+		.path = pass->options->cgroup, .warn = pass_warn_unreadable, .user = pass,
 	};
 
 	if (cpu->version == 2)
@@ -102,10 +103,10 @@ static uint64_t cpu_use(struct limit_pass *pass)
 	return level_number(pass, &cpuacct, cpuacct.length, "cpuacct.usage", NULL);
 }
 
-static int read_usage(struct limit_pass *pass, void *user)
+static int read_usage(struct pass *pass, void *user)
 {
 	struct cgtune_usage *usage = user;
-	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	const struct cgroup *memory = &pass->cgroups[PASS_MEMORY];
 
 	memory_use(pass, memory, memory->length, &usage->memory, &usage->memory_inactive_file);
 	usage->cpu_ns = cpu_use(pass);
@@ -126,19 +127,19 @@ _public_ int cgtune_usage_read(const struct cgtune_options *options, struct cgtu
 
 /* cpu.stat has microseconds on v2 and nanoseconds on v1 (kernel/sched/core.c, cpu_extra_stat_show()
  * and cpu_cfs_stat_show()). */
-static uint64_t throttled_ns(const struct limit_pass *pass, int n)
+static uint64_t throttled_ns(const struct pass *pass, int n)
 {
 	uint64_t us = number_in(pass, n, "throttled_usec");
 
 	return us != CGTUNE_UNKNOWN ? us_to_ns(us) : number_in(pass, n, "throttled_time");
 }
 
-static int read_throttle(struct limit_pass *pass, void *user)
+static int read_throttle(struct pass *pass, void *user)
 {
 	struct cgtune_throttle *throttle = user;
-	const struct cgroup *cpu = &pass->cgroups[LIMIT_CPU];
+	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
 	struct walk walk;
-	int n, r = levels_walk(pass, LIMIT_CPU, &walk);
+	int n, r = levels_walk(pass, PASS_CPU, &walk);
 
 	if (r < 0)
 		return r;
@@ -169,9 +170,9 @@ struct left {
 	bool unknown;			/* there is a limit whose use cannot be read */
 };
 
-static void take_left(struct left *left, struct limit_pass *pass, size_t length, uint64_t limit)
+static void take_left(struct left *left, struct pass *pass, size_t length, uint64_t limit)
 {
-	const struct cgroup *cgroup = &pass->cgroups[LIMIT_MEMORY];
+	const struct cgroup *cgroup = &pass->cgroups[PASS_MEMORY];
 	uint64_t current, inactive;
 
 	if (left->physical && limit >= left->physical)
@@ -188,7 +189,7 @@ static void take_left(struct left *left, struct limit_pass *pass, size_t length,
 }
 
 /* 1: a level's limit; 0: it has none; -ENODATA: not known; or a fatal error. */
-static int level_limit(struct limit_pass *pass, const struct cgroup *memory, size_t length, uint64_t *ret)
+static int level_limit(struct pass *pass, const struct cgroup *memory, size_t length, uint64_t *ret)
 {
 	int n = optional_text(pass, memory, length,
 			      memory->version == 1 ? "memory.limit_in_bytes" : "memory.max");
@@ -199,9 +200,9 @@ static int level_limit(struct limit_pass *pass, const struct cgroup *memory, siz
 	return n < 0 ? 0 : n;
 }
 
-static int walk_left(struct left *left, struct limit_pass *pass)
+static int walk_left(struct left *left, struct pass *pass)
 {
-	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	const struct cgroup *memory = &pass->cgroups[PASS_MEMORY];
 	bool v1 = memory->version == 1;
 	size_t length = memory->length;
 	uint64_t limit;
@@ -233,10 +234,10 @@ static int walk_left(struct left *left, struct limit_pass *pass)
 	return 0;
 }
 
-static int read_left(struct limit_pass *pass, void *user)
+static int read_left(struct pass *pass, void *user)
 {
 	struct left *left = user;
-	const struct cgroup *memory = &pass->cgroups[LIMIT_MEMORY];
+	const struct cgroup *memory = &pass->cgroups[PASS_MEMORY];
 	int r;
 
 	*left = (struct left){ .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };

@@ -8,9 +8,11 @@ lib=$srcdir/lib
 
 # A file includes files of its own line and of those above.
 layers='util sys sys-arch parse grammar cgtune
-file env log names
+file env log names options
 cgroup mount statmount host
-limit levels usage plan
+pass
+levels plan
+limit usage
 apply runtimes
 process change live watch'
 

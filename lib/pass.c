@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pass - one reading of the limits: its options, its open files, its cgroups, its reports */
+#include "pass.h"
+#include "util.h"
+
+#include <errno.h>
+#include <string.h>
+
+void pass_report(const struct pass *pass, uint32_t kind, uint32_t resource,
+		   const char *file, const char *value, const char *sentence)
+{
+	if (pass->options->report)
+		pass->options->report(&(struct cgtune_report){
+			.size = sizeof(struct cgtune_report), .kind = kind, .resource = resource,
+			.file = file, .value = value, .text = sentence,
+		}, pass->options->report_user);
+}
+
+void pass_warn_unreadable(void *user, const char *file, int error)
+{
+	char sentence[256];
+	struct text text = TEXT(sentence);
+
+	text_add(&text, "cannot be read: ");
+	text_add(&text, cgtune_strerror(error));
+	text_add(&text, "; the other files are used");
+	pass_report(user, CGTUNE_REPORT_WARNING, 0, file, NULL, sentence);
+}
+
+bool pass_path(struct pass *pass, const struct cgroup *cgroup, size_t length, const char *name)
+{
+	struct text text = TEXT(pass->path);
+
+	if (length + 1 + strlen(name) >= sizeof(pass->path))
+		return false;
+	memcpy(pass->path, cgroup->dir, length);
+	text.length = length;
+	text_add(&text, "/");
+	text_add(&text, name);
+	return true;
+}
+
+int pass_open(struct pass *pass, const struct cgtune_options *options, const struct env *env)
+{
+	pass->options = options;
+	pass->env = env;
+	pass->whole = options->report != NULL;	/* to show them */
+	pass->cgroups[PASS_CPU].controller = "cpu";
+	pass->cgroups[PASS_MEMORY].controller = "memory";
+	return file_set_open(&pass->files, options->root);
+}
+
+void pass_close(struct pass *pass)
+{
+	file_set_close(&pass->files);
+}
+
+int pass_find(struct pass *pass)
+{
+	struct cgroup_search search = {
+		.files = &pass->files, .scratch = &pass->scratch, .pid = pass->options->pid,
+		.path = pass->options->cgroup, .warn = pass_warn_unreadable, .user = pass,
+	};
+	int r = cgroup_find(&search, pass->cgroups, PASS_CGROUPS);
+
+	if (r < 0 || !pass->options->cgroup)
+		return r;
+	for (int i = 0; i < PASS_CGROUPS; i++)
+		if (pass->cgroups[i].version && (r = file_exists(&pass->files, pass->cgroups[i].dir)))
+			return r < 0 ? r : 0;
+	return -ENOENT;
+}
+
+int pass_find_and(struct pass *pass, int (*then)(struct pass *, void *), void *user)
+{
+	int r = -ENODEV;
+
+	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		r = pass_find(pass);
+		if (r == 0)
+			r = then(pass, user);
+	}
+	return r;
+}
