@@ -180,6 +180,15 @@ nested() {
     runc --root "$tmp/state" delete --force "$group-nested"
 }
 
+# A quota that the container cannot see shows in what it did: the kernel counts all stops since 6.6.
+out_of_sight() {
+    config private "/$slice/hidden" '' 'busybox timeout 1 sh -c \"while :; do :; done\"; exec cgtune show --json --why'
+    run "$group-hidden" >"$tmp/show" 2>"$tmp/errors" || :
+    is 'quota out of sight: CPU limit' "$(member cpu limit <"$tmp/show")" null
+    [ -e "$cpu/$slice/cpu.stat.local" ] || return 0
+    is 'quota out of sight: hint' "$(member throttle hint <"$tmp/show" | cut -c 1-31)" 'throttledthoughnoquotaisvisible'
+}
+
 update() {
     runc --root "$tmp/state" update "$@" "$group-live" >"$tmp/errors" 2>&1 || sed 's/^/# /' "$tmp/errors"
 }
@@ -233,6 +242,7 @@ run "$group-try" >"$tmp/errors" 2>&1 || skip "runc runs no container here: $(tai
 limits private
 limits host
 nested
+out_of_sight
 live private
 live host
 echo "1..$ran"
