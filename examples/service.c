@@ -105,6 +105,10 @@ int main(int argc, char **argv)
 	cgtune_throttle_read(NULL, &before);
 	serve(threads);
 	cgtune_throttle_read(NULL, &after);
+	if (!done) {
+		fprintf(stderr, "service: not one request was done\n");
+		return 1;
+	}
 	qsort(latency, done, sizeof(latency[0]), by_value);
 	printf("%-15s %7u %11.0f %8.0f ms %5.0f ms", by_host ? "without cgtune" : "with cgtune", threads,
 	       done / ((double)run_ns / 1e9), (double)latency[done / 2] / 1e6,

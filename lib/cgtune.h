@@ -43,7 +43,8 @@ extern "C" {
 enum cgtune_resource {
 	CGTUNE_CPU = 1u << 0,		/**< CPU quota, affinity, threads */
 	CGTUNE_MEMORY = 1u << 1,	/**< memory limit, memory.high, budget */
-	CGTUNE_MOVED = 1u << 2,		/**< the process is in another cgroup; cgtune_dispatch() only */
+	CGTUNE_MOVED = 1u << 2,		/**< the process is in another cgroup, perhaps one of the same name;
+					     cgtune_dispatch() only */
 };
 
 /** Who decided a value. cgtune_source_name() gives the word for it. */
@@ -206,7 +207,11 @@ struct cgtune_throttle {
  */
 int cgtune_init(void);
 
-/** cgtune_init_with() - cgtune_init() with options; NULL means the defaults */
+/**
+ * cgtune_init_with() - cgtune_init() with options; NULL means the defaults
+ *
+ * Before cgtune_fd(): what follows live changes keeps the options that it began with.
+ */
 int cgtune_init_with(const struct cgtune_options *options);
 
 /**
@@ -273,7 +278,8 @@ typedef void cgtune_change_fn(const struct cgtune_change *change, void *user);
  *
  * From within cgtune_dispatch() or the watcher thread, with no lock held; at
  * most once a second per resource: changes that follow faster are joined, and
- * reported with the value before the first and after the last. NULL ends it.
+ * reported with the value before the first and after the last. NULL ends it, but
+ * for a call that another thread is in: stop the watcher before user is freed.
  */
 void cgtune_on_change(cgtune_change_fn *fn, void *user);
 
@@ -329,7 +335,8 @@ int cgtune_plan(const struct cgtune_options *options, const struct cgtune_limits
  * cgtune_apply() - set OMP_NUM_THREADS, GOMAXPROCS and GOMEMLIMIT where unset
  *
  * For the resources in plan->tuned; a value of the user is never touched. What
- * was set stands in CGTUNE_SET with its value, so that a child can tell.
+ * was set stands in CGTUNE_SET with its value, so that a child can tell. Nothing
+ * is done in a setuid program.
  * Not thread-safe, as setenv(3) is not: call it before the first thread.
  *
  * Return: 0; -EINVAL; -ENOMEM.
@@ -394,7 +401,7 @@ enum cgtune_log {
  * @fn: NULL: back to silence, or to stderr where CGTUNE_LOG asks for it
  *
  * Set it before cgtune_init(). fn is called from the thread that has the
- * message and must not call cgtune_init(), cgtune_fd() or cgtune_dispatch().
+ * message, and must not call cgtune but for cgtune_strerror() and the like.
  */
 void cgtune_set_logger(void (*fn)(int level, const char *text, void *user), void *user);
 

@@ -108,6 +108,11 @@ static const struct {
 	[ENV_LOG] = { "CGTUNE_LOG", value_log, "error, warning, info, debug or off" },
 };
 
+bool env_is_secure(void)
+{
+	return getauxval(AT_SECURE);
+}
+
 const char *env_raw(const char *name)
 {
 	return secure_getenv(name);
@@ -161,7 +166,7 @@ void env_read(const struct cgtune_options *options, struct env *ret)
 
 	ret->set = ret->refused = 0;
 	/* Another process's decisions have nothing to do with our environment. */
-	if (options->flags & CGTUNE_NO_ENV || options->pid || options->cgroup || getauxval(AT_SECURE))
+	if (options->flags & CGTUNE_NO_ENV || options->pid || options->cgroup || env_is_secure())
 		return;
 	collect(values, &marker);
 	for (unsigned i = 0; i < ENV_COUNT && !env_is_off(ret); i++) {

@@ -62,6 +62,9 @@ void env_warn(const struct cgtune_options *options, const struct env *env, enum 
 /* The environment variable that names what cgtune wrote: "NAME=value;NAME=value;". */
 #define ENV_MARKER "CGTUNE_SET"
 
+/* Whether the program is setuid or the like, and the environment its caller's. */
+bool env_is_secure(void);
+
 /* A variable of which set but empty counts as unset; NULL. */
 const char *env_get(const char *name);
 /* The same, with "" for set but empty. */

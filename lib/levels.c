@@ -66,7 +66,7 @@ static void report_bytes(struct walk *walk, bool limited, uint64_t bytes)
 	char sentence[64];
 	struct text text = TEXT(sentence);
 
-	if (!walk->pass->options->report)
+	if (!walk->pass->explain)
 		return;
 	if (limited)
 		text_add_u64(&text, bytes);
@@ -79,7 +79,7 @@ static void report_cpus(struct walk *walk, const char *value, uint64_t quota, ui
 	char sentence[64];
 	struct text text = TEXT(sentence);
 
-	if (!walk->pass->options->report)
+	if (!walk->pass->explain)
 		return;
 	if (period)
 		text_add_decimal(&text, util_mul_div(quota, UTIL_MICRO, period), 6);
@@ -93,7 +93,7 @@ static void report_aside(struct walk *walk, const char *name, const char *senten
 	struct pass *pass = walk->pass;
 	int n;
 
-	if (!pass->options->report || walk->level || !pass_path(pass, walk->cgroup, walk->length, name))
+	if (!pass->explain || walk->level || !pass_path(pass, walk->cgroup, walk->length, name))
 		return;
 	n = file_text(&pass->files, -1, pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n < 0)
@@ -154,7 +154,7 @@ static int cpu_v2(struct walk *walk)
 static int cpu_v1(struct walk *walk)
 {
 	static const char name[] = "cpu.cfs_quota_us";
-	uint64_t quota = 0, period = 100000;
+	uint64_t quota = 0, period = 0;
 	char value[64];
 	struct text text = TEXT(value);
 	int n = level_text(walk, 0, name), limited;
@@ -169,9 +169,9 @@ static int cpu_v1(struct walk *walk)
 	if (limited <= 0)
 		return 0;
 	n = level_text(walk, 1, "cpu.cfs_period_us");
-	if (n < 0 && n != -ENOENT)
-		return n;
-	if (n >= 0 && parse_cfs_period(walk->pass->text, (size_t)n, &period) < 0) {
+	if (n < 0)			/* a quota of no known period is none */
+		return n == -ENOENT ? 0 : n;
+	if (parse_cfs_period(walk->pass->text, (size_t)n, &period) < 0) {
 		report_bad(walk);
 		return 0;
 	}
@@ -234,8 +234,14 @@ static int take_hierarchical(struct walk *walk)
 		return n;
 	if (n < 0 && n != -ENOENT && n != -ENOTDIR)
 		pass_warn_unreadable(pass, pass->path, n);
-	if (n < 0 || parse_stat(text, (size_t)n, "hierarchical_memory_limit", &bytes) < 0 ||
-	    parse_is_unlimited(bytes))
+	if (n < 0)
+		return 0;
+	walk->stat_read = true;
+	n = parse_stat(text, (size_t)n, "hierarchical_memory_limit", &bytes);
+	if (n == -EBADMSG)
+		pass_report(pass, CGTUNE_REPORT_WARNING, walk->resource, pass->path, NULL,
+			    "hierarchical_memory_limit is no number; the limits of the levels are used");
+	if (n < 0 || parse_is_unlimited(bytes))
 		return 0;
 	pass->text[0] = '\0';			/* the raw text for the report */
 	text_add_u64(&(struct text)TEXT(pass->text), bytes);
@@ -255,22 +261,13 @@ static bool is_near_root(const struct cgroup *cgroup)
 	return cgroup->has_root && levels <= 2;
 }
 
-static int memory_v1(struct walk *walk)
+/* Whether memory.use_hierarchy says 0: until Linux 5.10 such a cgroup did not bind its children.
+ * 1; 0; or a fatal error. */
+static int binds_nobody(struct walk *walk)
 {
-	const struct cgroup *cgroup = walk->cgroup;
-	int n, r = take_bytes(walk, 0, "memory.limit_in_bytes", take_memory);
+	int n, r;
 
-	if (r < 0)
-		return r;
-	report_aside(walk, "memory.memsw.limit_in_bytes", SWAP);
-	if (walk->level == 0 && !is_near_root(cgroup)) {
-		r = take_hierarchical(walk);
-		/* The walk would find the same. */
-		if (r < 0 || (r > 0 && !walk->pass->whole))
-			return r;
-	}
-	/* Since Linux 5.11 it is always 1; has_root is known since 6.8. */
-	if (walk->length <= cgroup->top || cgroup->has_root)
+	if (walk->cgroup->has_root)		/* known since 6.8, when it was always 1 */
 		return 0;
 	n = level_text(walk, 2, "memory.use_hierarchy");
 	if (n < 0)
@@ -278,13 +275,32 @@ static int memory_v1(struct walk *walk)
 	r = parse_flag(walk->pass->text, (size_t)n);
 	if (r < 0)
 		report_bad(walk);
-	return r == 0;			/* no ancestor's limit binds this level */
+	return r == 0;
+}
+
+static int memory_v1(struct walk *walk)
+{
+	int r = walk->level ? binds_nobody(walk) : 0;
+
+	if (r == 0)
+		r = take_bytes(walk, 0, "memory.limit_in_bytes", take_memory);
+	if (r)
+		return r;
+	report_aside(walk, "memory.memsw.limit_in_bytes", SWAP);
+	if (!walk->stat_read && !is_near_root(walk->cgroup)) {
+		r = take_hierarchical(walk);
+		/* The walk would find the same. */
+		if (r < 0 || (r > 0 && !walk->pass->whole))
+			return r;
+	}
+	/* A child of one that binds has 1 from the start (mem_cgroup_css_alloc()). */
+	return walk->level || walk->length <= walk->cgroup->top ? 0 : binds_nobody(walk);
 }
 
 /* The root of the hierarchy limits nothing: it is read only to be shown. */
 static bool is_bare_root(const struct walk *walk)
 {
-	return walk->cgroup->has_root && walk->length <= walk->cgroup->top && !walk->pass->options->report;
+	return walk->cgroup->has_root && walk->length <= walk->cgroup->top && !walk->pass->explain;
 }
 
 static int walk_up(struct walk *walk, level_fn *level)

@@ -16,6 +16,7 @@ struct walk {
 	const struct cgroup *cgroup;
 	uint32_t resource;
 	unsigned level;			/* 0: the cgroup itself */
+	bool stat_read;			/* memory.stat of v1: of the first level that has one */
 	size_t length;			/* of the level's path in cgroup->dir */
 
 	uint64_t quota, period;		/* period 0: no quota met */

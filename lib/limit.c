@@ -196,10 +196,14 @@ int limit_walk(struct pass *pass, struct cgtune_limits *ret)
 	uint32_t cpu_source, memory_source;
 	int r;
 
-	pass->leaf_seen[PASS_CPU] = pass->leaf_seen[PASS_MEMORY] = false;
+	/* When every file is told of, before any is. */
+	if (pass->explain && pass->retry && pass_leaf_is_gone(pass))
+		return -ENODEV;
 	r = levels_walk(pass, PASS_CPU, &cpu);
 	if (r == 0)
 		r = levels_walk(pass, PASS_MEMORY, &memory);
+	if (r == 0 && pass->retry && pass_leaf_is_gone(pass))
+		r = -ENODEV;
 	if (r < 0)
 		return r;
 	cpu_source = override_cpu(pass, &cpu);
@@ -213,36 +217,14 @@ int limit_walk(struct pass *pass, struct cgtune_limits *ret)
 	return 0;
 }
 
-bool limit_leaf_is_gone(struct pass *pass)
+static int walk_into(struct pass *pass, void *limits)
 {
-	static const char deleted[] = " (deleted)";
-
-	for (int i = 0; i < PASS_CGROUPS; i++) {
-		const struct cgroup *c = &pass->cgroups[i];
-		size_t n = strlen(c->path), m = sizeof(deleted) - 1;
-
-		if (!c->version || pass->leaf_seen[i] || (c->has_root && c->length <= c->top) ||
-		    (n > m && strcmp(c->path + n - m, deleted) == 0))
-			continue;
-		if (file_exists(&pass->files, c->dir) == 0)
-			return true;
-	}
-	return false;
+	return limit_walk(pass, limits);
 }
 
-/* The last answer stands: there are directories that this process cannot see. */
 int limit_read(struct pass *pass, struct cgtune_limits *ret)
 {
-	int r = -ENODEV;
-
-	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
-		r = pass_find(pass);
-		if (r == 0)
-			r = limit_walk(pass, ret);
-		if (r == 0 && tries > 1 && pass->files.real && !pass->options->report && limit_leaf_is_gone(pass))
-			r = -ENODEV;
-	}
-	return r;
+	return pass_find_and(pass, walk_into, ret);
 }
 
 _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_limits *ret)
@@ -260,6 +242,7 @@ _public_ int cgtune_read(const struct cgtune_options *options, struct cgtune_lim
 	r = pass_open(&pass, &ours, &env);
 	if (r < 0)
 		return r;
+	pass.explain = pass.whole = ours.report != NULL;
 	r = limit_read(&pass, ret);
 	pass_close(&pass);
 	if (r == 0)

@@ -8,10 +8,6 @@
 /* Read every level and the host. 0; -ENODEV: the cgroup was removed, find again; or -errno. */
 int limit_walk(struct pass *pass, struct cgtune_limits *ret);
 
-/* Whether a cgroup was removed after its path was read, which looks like one without
- * limits: the process has been moved, and must be looked for again. */
-bool limit_leaf_is_gone(struct pass *pass);
-
 /* Find and walk, again where the cgroup was removed in between. */
 int limit_read(struct pass *pass, struct cgtune_limits *ret);
 

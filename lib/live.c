@@ -102,7 +102,7 @@ static int hold_membership(struct live *live)
 	int n;
 
 	live->text_length = 0;
-	if (live->options.pid || live->options.cgroup)
+	if (process_options()->pid || process_options()->cgroup)
 		return 0;
 	n = read_membership(live, live->text);
 	if (n >= 0)
@@ -127,8 +127,8 @@ static void watch_cpuset(struct live *live)
 	struct pass *pass = &live->pass;
 	struct cgroup cpuset = { .controller = "cpuset" };
 	struct cgroup_search search = {
-		.files = &pass->files, .scratch = &pass->scratch, .pid = live->options.pid,
-		.path = live->options.cgroup, .warn = pass_warn_unreadable, .user = pass,
+		.files = &pass->files, .scratch = &pass->scratch, .pid = process_options()->pid,
+		.path = process_options()->cgroup, .warn = pass_warn_unreadable, .user = pass,
 	};
 
 	if (!pass->files.real || cgroup_find(&search, &cpuset, 1) < 0 || !cpuset.version)
@@ -172,10 +172,10 @@ static int hold_files(struct live *live, struct cgtune_limits *limits)
 	int r = -ENODEV;
 
 	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		live->pass.retry = tries > 1;
 		r = hold_once(live, limits);
-		if (r == 0 && tries > 1 && limit_leaf_is_gone(&live->pass))
-			r = -ENODEV;
 	}
+	live->pass.retry = false;
 	live->found = r == 0;
 	return r;
 }
@@ -205,11 +205,10 @@ static int live_open(struct process *p)
 	struct cgtune_plan plan;
 	int r;
 
-	live->options = *process_options();
 	for (size_t i = 0; i < PASS_HELD; i++)
 		live->held[i] = FILE_NEW;
 	live->membership = live->inotify = -1;
-	r = pass_open(&live->pass, &live->options, &p->env);
+	r = pass_open(&live->pass, process_options(), &p->env);
 	if (r < 0)
 		return r;
 	r = open_descriptors(live);
@@ -220,7 +219,7 @@ static int live_open(struct process *p)
 		return r;
 	}
 	/* What changed since cgtune_init() was seen by no watch. */
-	plan_make(&live->options, &p->env, limits, &plan);
+	plan_make(process_options(), &p->env, limits, &plan);
 	live->due = change_compare(p, limits, &plan) != 0;
 	live->open = true;
 	arm_timer(live);
@@ -322,8 +321,10 @@ _public_ int cgtune_dispatch(void)
 	if (moved >= 0 && !off) {
 		plan_make(process_options(), &p->env, &p->live.reread, &plan);
 		changed = change_compare(p, &p->live.reread, &plan);
-		if (changed)
+		if (changed) {
 			change_take_over(p, changed, &plan);
+			process_log(p);
+		}
 	}
 	fn = callback.fn;
 	user = callback.user;

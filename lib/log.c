@@ -25,6 +25,11 @@ void log_configure(const struct env *env)
 	stderr_level = env_has(env, ENV_LOG) ? (int)env->value[ENV_LOG] : 0;
 }
 
+bool log_wants(int level)
+{
+	return stderr_level >= level;
+}
+
 /* One write(2), so that lines of several threads do not mix. */
 void log_message(int level, const char *message)
 {
@@ -56,8 +61,6 @@ void log_report(const struct cgtune_report *report, void *user)
 	struct text text = TEXT(message);
 
 	(void)user;
-	if (report->kind != CGTUNE_REPORT_WARNING)
-		return;
 	if (report->file || report->variable) {
 		text_add(&text, report->file ? report->file : report->variable);
 		if (report->value) {
@@ -67,5 +70,5 @@ void log_report(const struct cgtune_report *report, void *user)
 		text_add(&text, ": ");
 	}
 	text_add(&text, report->text);
-	log_message(CGTUNE_LOG_WARNING, message);
+	log_message(report->kind == CGTUNE_REPORT_WARNING ? CGTUNE_LOG_WARNING : CGTUNE_LOG_DEBUG, message);
 }

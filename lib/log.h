@@ -9,9 +9,12 @@
 /* Take the level that the environment asks for. */
 void log_configure(const struct env *env);
 
+/* Whether a message of this level would go anywhere; a logger is asked for no debugging. */
+bool log_wants(int level);
+
 void log_message(int level, const char *text);
 
-/* A cgtune_report_fn that logs warnings: "cgtune: FILE or VARIABLE=value: sentence". */
+/* A cgtune_report_fn that logs: "FILE or VARIABLE=value: sentence"; what is no warning, for debugging. */
 void log_report(const struct cgtune_report *report, void *user);
 
 #endif

@@ -69,14 +69,16 @@ static bool is_whole_hierarchy(const char *point, int version, union scratch *sc
 	    !(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE) ||
 	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return false;
-	*has_root = stx.stx_ino == 1;
 	request.mnt_id = stx.stx_mnt_id;
 	if (sys4(SYS_statmount, &request, scratch->text, sizeof(scratch->text), 0) < 0)
 		return false;
 	memcpy(&answer, scratch->text, sizeof(answer));
-	return (answer.mask & request.param) == request.param &&
-	       strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") == 0 &&
-	       strcmp(strings + answer.mnt_root, "/") == 0;
+	if ((answer.mask & request.param) != request.param ||
+	    strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") != 0 ||
+	    strcmp(strings + answer.mnt_root, "/") != 0)
+		return false;
+	*has_root = stx.stx_ino == 1;
+	return true;
 }
 
 /* The usual place, or where several controllers share a hierarchy the usual link to it. */
@@ -88,7 +90,8 @@ static void usual_places(const struct cgroup *cgroup, char points[2][NAME_SIZE])
 	place_name(points[1], v1 ? cgroup->controller : "unified");
 }
 
-/* The usual place, when it shows all of the hierarchy: no mount could show more. */
+/* The usual place, when it shows all of the hierarchy: no mount could show more. Which v1
+ * controllers it has is taken from its name. */
 static bool find_at_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
 	char points[2][NAME_SIZE];
@@ -115,6 +118,10 @@ static int guess_usual_place(const struct cgroup_search *search, struct cgroup *
 		if (cgroup->version == 2)
 			text_add(&text, "/cgroup.controllers");
 		r = file_exists(search->files, proof);
+		if (r == 0 && cgroup->path[1] && place(cgroup, "/", points[i]) == 0) {
+			r = file_exists(search->files, cgroup->dir);
+			cgroup->placed = r > 0;
+		}
 		if (r > 0)
 			place(cgroup, "/", points[i]);
 		if (r != 0)

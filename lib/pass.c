@@ -44,7 +44,7 @@ int pass_open(struct pass *pass, const struct cgtune_options *options, const str
 {
 	pass->options = options;
 	pass->env = env;
-	pass->whole = options->report != NULL;	/* to show them */
+	pass->explain = pass->whole = pass->retry = false;
 	pass->cgroups[PASS_CPU].controller = "cpu";
 	pass->cgroups[PASS_MEMORY].controller = "memory";
 	return file_set_open(&pass->files, options->root);
@@ -63,6 +63,7 @@ int pass_find(struct pass *pass)
 	};
 	int r = cgroup_find(&search, pass->cgroups, PASS_CGROUPS);
 
+	pass->leaf_seen[PASS_CPU] = pass->leaf_seen[PASS_MEMORY] = false;
 	if (r < 0 || !pass->options->cgroup)
 		return r;
 	for (int i = 0; i < PASS_CGROUPS; i++)
@@ -71,11 +72,29 @@ int pass_find(struct pass *pass)
 	return -ENOENT;
 }
 
+bool pass_leaf_is_gone(struct pass *pass)
+{
+	static const char deleted[] = " (deleted)";
+
+	for (int i = 0; i < PASS_CGROUPS && pass->files.real; i++) {
+		const struct cgroup *c = &pass->cgroups[i];
+		size_t n = strlen(c->path), m = sizeof(deleted) - 1;
+
+		if (!c->version || pass->leaf_seen[i] || (c->has_root && c->length <= c->top) ||
+		    (n > m && strcmp(c->path + n - m, deleted) == 0))
+			continue;
+		if (file_exists(&pass->files, c->dir) == 0)
+			return true;
+	}
+	return false;
+}
+
 int pass_find_and(struct pass *pass, int (*then)(struct pass *, void *), void *user)
 {
 	int r = -ENODEV;
 
 	for (int tries = PASS_TRIES; tries > 0 && r == -ENODEV; tries--) {
+		pass->retry = tries > 1;
 		r = pass_find(pass);
 		if (r == 0)
 			r = then(pass, user);

@@ -61,7 +61,7 @@ static void plan_host(struct cgtune_plan *plan)
 	};
 }
 
-static void log_result(const struct process *p)
+void process_log(const struct process *p)
 {
 	char message[512];
 	struct text text = TEXT(message);
@@ -100,6 +100,7 @@ static void read_and_plan(struct process *p)
 	with_report.report = log_report;
 	p->read_result = pass_open(&pass, &with_report, &p->env);
 	if (p->read_result == 0) {
+		pass.explain = pass.whole = log_wants(CGTUNE_LOG_DEBUG);
 		p->read_result = limit_read(&pass, &p->limits);
 		pass_close(&pass);
 	}
@@ -108,7 +109,7 @@ static void read_and_plan(struct process *p)
 	else
 		plan_host(&p->plan);
 	process_publish(p);
-	log_result(p);
+	process_log(p);
 }
 
 struct process *process_lock(void)

@@ -24,7 +24,6 @@ struct live {
 	int text_length;
 	char text[FILE_LINE];			/* what it said */
 	int held[PASS_HELD];
-	struct cgtune_options options;
 	struct pass pass;
 	struct cgtune_limits reread;		/* before they are taken over */
 	struct {
@@ -55,6 +54,9 @@ struct process *process_lock(void);
 /* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */
 struct process *process_lock_existing(void);
 void process_unlock(struct process *process);
+
+/* Log what was decided. */
+void process_log(const struct process *process);
 
 /* Let the getters answer with process->plan. */
 void process_publish(struct process *process);

@@ -13,7 +13,18 @@ struct reading {
 	struct cgtune_options options;
 	struct env env;
 	struct pass pass;
+	int (*then)(struct pass *, void *);
+	void *user;
 };
+
+/* Do it, and look whether it was done to a cgroup that is still there. */
+static int then_look(struct pass *pass, void *user)
+{
+	struct reading *reading = user;
+	int r = reading->then(pass, reading->user);
+
+	return r == 0 && pass->retry && pass_leaf_is_gone(pass) ? -ENODEV : r;
+}
 
 /* Open, find, do something, close. */
 static int reading_do(const struct cgtune_options *options, int (*then)(struct pass *, void *), void *user)
@@ -28,7 +39,9 @@ static int reading_do(const struct cgtune_options *options, int (*then)(struct p
 	r = pass_open(&reading.pass, &reading.options, &reading.env);
 	if (r < 0)
 		return r;
-	r = pass_find_and(&reading.pass, then, user);
+	reading.then = then;
+	reading.user = user;
+	r = pass_find_and(&reading.pass, then_look, &reading);
 	pass_close(&reading.pass);
 	return r;
 }
@@ -206,20 +219,23 @@ static int walk_left(struct left *left, struct pass *pass)
 	bool v1 = memory->version == 1;
 	size_t length = memory->length;
 	uint64_t limit;
+	bool alone;
 	int r;
 
 	for (;; length = cgroup_parent(memory, length)) {
+		/* As memory_v1() has it: 0 of a level binds nobody below, and is bound by nobody. */
+		r = v1 ? optional_text(pass, memory, length, "memory.use_hierarchy") : -ENOENT;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		alone = number_in(pass, r, NULL) == 0;
+		if (alone && length < memory->length)
+			break;
 		r = level_limit(pass, memory, length, &limit);
 		if (r < 0)
 			return r;
 		if (r > 0)
 			take_left(left, pass, length, limit);
-		if (length <= memory->top)
-			break;
-		r = v1 ? optional_text(pass, memory, length, "memory.use_hierarchy") : -ENOENT;
-		if (r < 0 && r != -ENOENT)
-			return r;
-		if (number_in(pass, r, NULL) == 0)
+		if (alone || length <= memory->top)
 			break;
 	}
 	if (!v1)

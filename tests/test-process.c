@@ -610,7 +610,7 @@ static const struct {
 	const char *level;
 	unsigned lines;
 } log_levels[] = {
-	{ "off", 0 }, { "error", 0 }, { "warning", 2 }, { "info", 3 }, { "debug", 3 }, { "", 0 }, { "loud", 0 },
+	{ "off", 0 }, { "error", 0 }, { "warning", 2 }, { "info", 3 }, { "debug", 4 }, { "", 0 }, { "loud", 0 },
 };
 
 START_TEST(log_level)

@@ -48,7 +48,7 @@ static struct json_object *fraction(uint64_t quota, uint64_t period)
 	double value = (double)quota / (double)period;
 	char text[32];
 
-	for (int digits = 1; digits <= 17; digits++) {
+	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;

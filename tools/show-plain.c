@@ -70,11 +70,12 @@ static void origin(char *room, size_t size, const char *file, uint32_t source, u
 static void limit_rows(const struct show *show)
 {
 	const struct cgtune_limits *l = &show->limits;
-	char from[CGTUNE_PATH_SIZE + 32], figure[64], room[32], more[64];
+	char from[CGTUNE_PATH_SIZE + 32], figure[64], room[32];
 
-	snprintf(figure, sizeof(figure), "%" PRIu32 " CPU%s", l->cpus, l->cpus == 1 ? "" : "s");
-	snprintf(more, sizeof(more), "%s of memory", l->memory_physical ? bytes(l->memory_physical, room) : "unknown size");
-	row("host", figure, more);
+	snprintf(figure, sizeof(figure), "%" PRIu32, l->cpus);
+	row("CPUs", figure, l->cpus_source == CGTUNE_SOURCE_AFFINITY ? "the affinity mask, fewer than are online" :
+	    "the affinity mask");
+	row("RAM", l->memory_physical ? bytes(l->memory_physical, room) : "unknown", "of the host");
 	origin(from, sizeof(from), l->cpu_from, l->cpu_source, l->cpu_hierarchy);
 	if (l->cpu_period_us)
 		snprintf(figure, sizeof(figure), "%.6g CPU%s", (double)l->cpu_quota_us / (double)l->cpu_period_us,

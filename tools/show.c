@@ -134,7 +134,7 @@ const char *show_hint(const struct show *show)
 {
 	const struct cgtune_throttle *t = &show->throttle;
 
-	if (show->limits.cpu_from[0])
+	if (show->limits.cpu_period_us)
 		return NULL;
 	if (t->local_ns != CGTUNE_UNKNOWN && t->local_ns > 0)
 		return "throttled though no quota is visible: an ancestor outside of this namespace has one, "
@@ -165,7 +165,7 @@ static int read_all(struct show *show)
 	if (cgtune_memory_available_of(&quiet, &show->available) < 0)
 		show->available = CGTUNE_UNKNOWN;
 	show->throttle.size = sizeof(show->throttle);
-	if (cgtune_throttle_read(&quiet, &show->throttle) < 0)
+	if ((show->json && !show->why) || cgtune_throttle_read(&quiet, &show->throttle) < 0)
 		show->throttle = (struct cgtune_throttle){
 			sizeof(show->throttle), CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN,
 		};

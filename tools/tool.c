@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
 int tool_utf8_length(const char *text)
@@ -53,9 +54,6 @@ int tool_failed(const char *what, int error)
 	return TOOL_FAILED;
 }
 
-/* For --help; getopt(3) begins its complaints with argv[0]. */
-static char *program;
-
 /* argp adds a line "Try ... --help" to every complaint: it goes nowhere. */
 static error_t quiet(int key, char *argument, struct argp_state *state)
 {
@@ -68,7 +66,6 @@ static error_t quiet(int key, char *argument, struct argp_state *state)
 		nowhere = fopen("/dev/null", "we");
 	if (nowhere)
 		state->err_stream = nowhere;
-	state->name = program;
 	state->child_inputs[0] = state->input;
 	return 0;
 }
@@ -80,8 +77,10 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 	static char name[] = "cgtune";
 
 	argp_err_exit_status = TOOL_USAGE;
-	program = argv[0];
-	argv[0] = name;
+	/* Help begins with the subcommand's name, a complaint of getopt(3) with the command's. */
+	if (argc < 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-?") != 0 &&
+			 strcmp(argv[1], "--usage") != 0))
+		argv[0] = name;
 	if (argp_parse(&outer, argc, argv, ARGP_IN_ORDER, NULL, input))
 		tool_usage("arguments", "cannot be parsed");
 }
