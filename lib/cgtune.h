@@ -343,10 +343,10 @@ int cgtune_plan(const struct cgtune_options *options, const struct cgtune_limits
  */
 int cgtune_apply(const struct cgtune_plan *plan);
 
-/** cgtune_usage_read() - read what the cgroup uses; errors as cgtune_read() */
+/** cgtune_usage_read() - read what the cgroup uses; errors as cgtune_read(), and -ENODATA: it cannot be found */
 int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage *ret);
 
-/** cgtune_throttle_read() - read what the CPU quota has done; errors as cgtune_read() */
+/** cgtune_throttle_read() - read what the CPU quota has done; errors as cgtune_usage_read() */
 int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret);
 
 /**
@@ -372,7 +372,7 @@ uint64_t cgtune_memory_share(unsigned permille);
  * visible ancestors, 0 where the use is above the limit.
  *
  * Return: 0, with CGTUNE_UNLIMITED where no limit applies; -ENODATA: there is
- * a limit but the use cannot be read; else as cgtune_read().
+ * a limit but the use cannot be read, or the cgroup cannot be found; else as cgtune_read().
  */
 int cgtune_memory_available(uint64_t *ret);
 

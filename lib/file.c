@@ -202,15 +202,9 @@ static int fill(struct file_lines *lines)
 	size_t room;
 	long n;
 
-	if (lines->start) {
-		memmove(lines->buffer, lines->buffer + lines->start, lines->end - lines->start);
-		lines->end -= lines->start;
-		lines->start = 0;
-	}
-	if (lines->end == FILE_LINE) {		/* a line that nobody wants */
-		lines->skipping = true;
-		lines->end = 0;
-	}
+	memmove(lines->buffer, lines->buffer + lines->start, lines->end - lines->start);
+	lines->end -= lines->start;
+	lines->start = 0;
 	room = FILE_LINE - lines->end;
 	n = read_some(lines->fd, lines->buffer + lines->end, room, -1);
 	if (n < 0)
@@ -230,14 +224,14 @@ int file_line(struct file_lines *lines, struct slice *ret)
 		char *text = lines->buffer + lines->start;
 		size_t length = lines->end - lines->start;
 		const char *newline = memchr(text, '\n', length);
-		bool skipped = lines->skipping;
+		bool skipped = lines->skipping, cut = !newline && length == FILE_LINE;
 		int r;
 
-		if (newline || (lines->ended && length)) {
+		if (newline || cut || (lines->ended && length)) {
 			ret->text = text;
 			ret->length = newline ? (size_t)(newline - text) : length;
 			lines->start += ret->length + (newline != NULL);
-			lines->skipping = false;
+			lines->skipping = cut;		/* the rest of it */
 			if (!skipped)
 				return 1;
 			continue;

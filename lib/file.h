@@ -57,7 +57,7 @@ int file_text(struct file_set *set, int slot, const char *path, char *buffer, si
 /* 1: it is there, or may be but cannot be reached; 0: it is not; or a fatal error. */
 int file_exists(struct file_set *set, const char *path);
 
-/* A file read line by line; lines above FILE_LINE are left out. */
+/* A file read line by line; a line above FILE_LINE is cut. */
 struct file_lines {
 	int fd;
 	bool one_record, ended, skipping;

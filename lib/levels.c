@@ -29,6 +29,7 @@ static int level_text(struct walk *walk, unsigned kind, const char *name)
 	n = file_text(&pass->files, slot, pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n >= 0) {
 		pass->leaf_seen[walk->resource == CGTUNE_MEMORY] |= walk->level == 0;
+		walk->seen = true;
 		pass->text[n] = '\0';
 		return n;
 	}
@@ -280,7 +281,8 @@ static int binds_nobody(struct walk *walk)
 
 static int memory_v1(struct walk *walk)
 {
-	int r = walk->level ? binds_nobody(walk) : 0;
+	bool first = !walk->seen;
+	int r = first ? 0 : binds_nobody(walk);
 
 	if (r == 0)
 		r = take_bytes(walk, 0, "memory.limit_in_bytes", take_memory);
@@ -294,7 +296,7 @@ static int memory_v1(struct walk *walk)
 			return r;
 	}
 	/* A child of one that binds has 1 from the start (mem_cgroup_css_alloc()). */
-	return walk->level || walk->length <= walk->cgroup->top ? 0 : binds_nobody(walk);
+	return !first || walk->length <= walk->cgroup->top ? 0 : binds_nobody(walk);
 }
 
 /* The root of the hierarchy limits nothing: it is read only to be shown. */

@@ -16,6 +16,7 @@ struct walk {
 	const struct cgroup *cgroup;
 	uint32_t resource;
 	unsigned level;			/* 0: the cgroup itself */
+	bool seen;			/* a level that is there was met */
 	bool stat_read;			/* memory.stat of v1: of the first level that has one */
 	size_t length;			/* of the level's path in cgroup->dir */
 

@@ -17,7 +17,8 @@
 
 /* The mount of one cgroup that is best so far, while mountinfo is read. */
 struct candidate {
-	bool wanted, known, exists;	/* known: exists was looked up */
+	bool wanted, known;		/* known: exists was looked up */
+	int exists;			/* 2: the cgroup's directory; 1: the mount point; 0: neither */
 	size_t root_length;
 };
 
@@ -31,20 +32,27 @@ static void place_name(char *name, const char *below)
 	text_add(&text, below);
 }
 
+/* Without slashes at its end, as parse_translate() has it. */
+static size_t point_length(const char *point)
+{
+	size_t n = strlen(point);
+
+	while (n && point[n - 1] == '/')
+		n--;
+	return n;
+}
+
 /* Put a cgroup into the directory that it has under a mount. */
 static int place(struct cgroup *cgroup, const char *root, const char *point)
 {
 	char *dir = cgroup->path + strlen(cgroup->path) + 1;
 	int length = parse_translate(root, point, cgroup->path, dir, CGTUNE_PATH_SIZE);
-	size_t top = strlen(point);
 
 	if (length < 0)
 		return length;
 	cgroup->dir = dir;
-	while (top && point[top - 1] == '/')
-		top--;
 	cgroup->length = (size_t)length;
-	cgroup->top = top;
+	cgroup->top = point_length(point);
 	cgroup->placed = true;
 	return 0;
 }
@@ -103,29 +111,27 @@ static bool find_at_usual_place(const struct cgroup_search *search, struct cgrou
 	return false;
 }
 
-/* Where mountinfo cannot be read: the usual place unseen, if there is such a directory.
- * 0, placed or not; or a fatal error. */
+/* Where mountinfo cannot be read: the usual place unseen. On v2 best the one with the root's
+ * files, as /sys/fs/cgroup may be a mere tmpfs. 0, placed or not; or a fatal error. */
 static int guess_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
+	static const char *const proofs[] = { "/cgroup.controllers", "" };
 	char points[2][NAME_SIZE], proof[NAME_SIZE + 32];
-	int r;
 
 	usual_places(cgroup, points);
-	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-		struct text text = TEXT(proof);
+	for (size_t i = cgroup->version == 1; i < ARRAY_SIZE(proofs); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(points); k++) {
+			struct text text = TEXT(proof);
+			int r;
 
-		text_add(&text, points[i]);
-		if (cgroup->version == 2)
-			text_add(&text, "/cgroup.controllers");
-		r = file_exists(search->files, proof);
-		if (r == 0 && cgroup->path[1] && place(cgroup, "/", points[i]) == 0) {
-			r = file_exists(search->files, cgroup->dir);
-			cgroup->placed = r > 0;
+			text_add(&text, points[k]);
+			text_add(&text, proofs[i]);
+			r = file_exists(search->files, proof);
+			if (r > 0)
+				place(cgroup, "/", points[k]);
+			if (r != 0)
+				return r < 0 ? r : 0;
 		}
-		if (r > 0)
-			place(cgroup, "/", points[i]);
-		if (r != 0)
-			return r < 0 ? r : 0;
 	}
 	return 0;
 }
@@ -142,22 +148,30 @@ static bool is_mount_of(const struct parse_mount *mount, const struct cgroup *cg
 	return slice_is(mount->type, "cgroup") && parse_has_controller(mount->options, cgroup->controller);
 }
 
-/* Look up whether a candidate's directory exists, once. 0; or a fatal error. */
-static int look_up(const struct cgroup_search *search, struct candidate *candidate, const char *dir)
+/* Look up what exists of a candidate, once; top: length of the mount point in dir. 0; or a fatal error. */
+static int look_up(const struct cgroup_search *search, struct candidate *candidate, char *dir, size_t top)
 {
-	int r = candidate->known ? candidate->exists : file_exists(search->files, dir);
+	char next = dir[top];
+	int r;
 
-	if (r < 0)
-		return r;
-	candidate->exists = r;
+	if (candidate->known)
+		return 0;
+	r = file_exists(search->files, dir);
+	candidate->exists = r > 0 ? 2 : 0;
+	if (r == 0) {
+		dir[top] = '\0';
+		r = file_exists(search->files, top ? dir : "/");
+		dir[top] = next;
+		candidate->exists = r > 0;
+	}
 	candidate->known = true;
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /*
  * Of several mounts of one hierarchy take one in which the cgroup's directory
- * exists, then the one whose root is nearest to the hierarchy's: it shows most
- * ancestors. Then the first.
+ * exists, or at least the mount point; then the one whose root is nearest to the
+ * hierarchy's: it shows most ancestors. Then the first.
  */
 static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 		    struct candidate *best, const char *root, const char *point)
@@ -169,9 +183,9 @@ static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0)
 		return 0;
 	if (cgroup->placed) {
-		r = look_up(search, best, cgroup->dir);
+		r = look_up(search, best, cgroup->dir, cgroup->top);
 		if (r == 0)
-			r = look_up(search, &next, dir);
+			r = look_up(search, &next, dir, point_length(point));
 		if (r < 0 || best->exists > next.exists ||
 		    (best->exists == next.exists && best->root_length <= next.root_length))
 			return r;

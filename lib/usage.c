@@ -13,15 +13,23 @@ struct reading {
 	struct cgtune_options options;
 	struct env env;
 	struct pass pass;
+	bool warned;			/* where the cgroups lie is a guess, or not known */
 	int (*then)(struct pass *, void *);
 	void *user;
 };
+
+static void take_warning(const struct cgtune_report *report, void *user)
+{
+	struct reading *reading = user;
+
+	reading->warned |= report->kind == CGTUNE_REPORT_WARNING;
+}
 
 /* Do it, and look whether it was done to a cgroup that is still there. */
 static int then_look(struct pass *pass, void *user)
 {
 	struct reading *reading = user;
-	int r = reading->then(pass, reading->user);
+	int r = reading->warned ? -ENODATA : reading->then(pass, reading->user);
 
 	return r == 0 && pass->retry && pass_leaf_is_gone(pass) ? -ENODEV : r;
 }
@@ -35,7 +43,9 @@ static int reading_do(const struct cgtune_options *options, int (*then)(struct p
 	if (r < 0)
 		return r;
 	env_read(&reading.options, &reading.env);
-	reading.options.report = NULL;
+	reading.options.report = take_warning;
+	reading.options.report_user = &reading;
+	reading.warned = false;
 	r = pass_open(&reading.pass, &reading.options, &reading.env);
 	if (r < 0)
 		return r;
