@@ -268,8 +268,8 @@ static int read_left(struct pass *pass, void *user)
 
 	*left = (struct left){ .bytes = CGTUNE_UNLIMITED, .tightest = CGTUNE_UNLIMITED };
 	r = host_memory(&pass->files, &pass->scratch.lines, &left->physical);
-	if (file_error_is_fatal(r))
-		return r;
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)	/* whether a limit binds is not known */
+		return file_error_is_fatal(r) ? r : -ENODATA;
 	r = 0;
 	if (pass->options->memory)
 		take_left(left, pass, memory->length, pass->options->memory);
