@@ -61,9 +61,10 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
  * Whether the whole hierarchy of this version is mounted at a directory: from
  * two calls on that directory (Linux 6.8), whatever the number of mounts. In a
  * cgroup namespace "whole" ends at the namespace's root; the hierarchy's own
- * root is inode 1 (cgroup_setup_root(), kernel/cgroup/cgroup.c).
+ * root is inode 1 (cgroup_setup_root(), kernel/cgroup/cgroup.c). 1; 0; or
+ * -EOPNOTSUPP: this kernel does not say.
  */
-static bool is_whole_hierarchy(const char *point, int version, union scratch *scratch, bool *has_root)
+static int is_whole_hierarchy(const char *point, int version, union scratch *scratch, bool *has_root)
 {
 	struct statx stx = { 0 };
 	struct statmount_answer answer;
@@ -73,20 +74,22 @@ static bool is_whole_hierarchy(const char *point, int version, union scratch *sc
 	};
 
 	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT,
-		 STATX_WANT_MNT_ID_UNIQUE | STATX_INO, &stx) < 0 ||
-	    !(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE) ||
-	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-		return false;
+		 STATX_WANT_MNT_ID_UNIQUE | STATX_INO, &stx) < 0)
+		return 0;
+	if (!(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE))
+		return -EOPNOTSUPP;
+	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return 0;
 	request.mnt_id = stx.stx_mnt_id;
 	if (sys4(SYS_statmount, &request, scratch->text, sizeof(scratch->text), 0) < 0)
-		return false;
+		return 0;
 	memcpy(&answer, scratch->text, sizeof(answer));
 	if ((answer.mask & request.param) != request.param ||
 	    strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") != 0 ||
 	    strcmp(strings + answer.mnt_root, "/") != 0)
-		return false;
+		return 0;
 	*has_root = stx.stx_ino == 1;
-	return true;
+	return 1;
 }
 
 /* The usual place, or where several controllers share a hierarchy the usual link to it. */
@@ -99,16 +102,21 @@ static void usual_places(const struct cgroup *cgroup, char points[2][NAME_SIZE])
 }
 
 /* The usual place, when it shows all of the hierarchy: no mount could show more. Which v1
- * controllers it has is taken from its name. */
-static bool find_at_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
+ * controllers it has is taken from its name. 0, placed or not; or -EOPNOTSUPP. */
+static int find_at_usual_place(const struct cgroup_search *search, struct cgroup *cgroup)
 {
 	char points[2][NAME_SIZE];
 
 	usual_places(cgroup, points);
-	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
-		if (is_whole_hierarchy(points[i], cgroup->version, search->scratch, &cgroup->has_root))
-			return place(cgroup, "/", points[i]) == 0;
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+		int r = is_whole_hierarchy(points[i], cgroup->version, search->scratch, &cgroup->has_root);
+
+		if (r > 0)
+			place(cgroup, "/", points[i]);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	return 0;
 }
 
 /* Where mountinfo cannot be read: the usual place unseen. On v2 best the one with the root's
@@ -275,9 +283,9 @@ int mount_find(const struct cgroup_search *search, struct cgroup *cgroups, size_
 	size_t missing = 0;
 	int r;
 
-	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
-		if (c->version && search->files->real && !copy_place(c, cgroups))
-			find_at_usual_place(search, c);
+	for (struct cgroup *c = cgroups; c < cgroups + n && search->files->real; c++)
+		if (c->version && !copy_place(c, cgroups) && find_at_usual_place(search, c) < 0)
+			break;
 	for (struct cgroup *c = cgroups; c < cgroups + n; c++)
 		missing += c->version && !c->placed;
 	if (!missing)
