@@ -12,6 +12,15 @@ typedef int level_fn(struct walk *walk);
 #define BURST "a burst leaves the average rate as it is, so it is not counted"
 #define SWAP "swap is not memory, so it is not counted"
 
+/* Where the descriptor of a file of the present level is held; -1: nowhere, so far from the cgroup. */
+static int slot_of(const struct walk *walk, unsigned kind)
+{
+	if (walk->level >= PASS_HELD_LEVELS)
+		return -1;
+	return (int)((walk->resource == CGTUNE_MEMORY) * PASS_HELD_LEVELS + walk->level) *
+	       PASS_HELD_FILES + (int)kind;
+}
+
 /*
  * Read a file of the present level into pass->text. Its length; -ENOENT: not
  * there, or bad, which was reported; or a fatal error.
@@ -19,14 +28,11 @@ typedef int level_fn(struct walk *walk);
 static int level_text(struct walk *walk, unsigned kind, const char *name)
 {
 	struct pass *pass = walk->pass;
-	int slot = -1, n;
+	int n;
 
 	if (!pass_path(pass, walk->cgroup, walk->length, name))
 		return -ENOENT;
-	if (walk->level < PASS_HELD_LEVELS)
-		slot = (int)((walk->resource == CGTUNE_MEMORY) * PASS_HELD_LEVELS + walk->level) *
-		       PASS_HELD_FILES + (int)kind;
-	n = file_text(&pass->files, slot, pass->path, pass->text, sizeof(pass->text) - 1);
+	n = file_text(&pass->files, slot_of(walk, kind), pass->path, pass->text, sizeof(pass->text) - 1);
 	if (n >= 0) {
 		pass->leaf_seen[walk->resource == CGTUNE_MEMORY] |= walk->level == 0;
 		walk->seen = true;
@@ -225,12 +231,12 @@ static int take_hierarchical(struct walk *walk)
 	static const char name[] = "memory.stat";
 	struct pass *pass = walk->pass;
 	char *text = pass->scratch.text;
-	int slot = (PASS_HELD_LEVELS + (int)walk->level) * PASS_HELD_FILES + 1, n;
 	uint64_t bytes;
+	int n;
 
 	if (!pass_path(pass, walk->cgroup, walk->length, name))
 		return 0;
-	n = file_text(&pass->files, slot, pass->path, text, sizeof(pass->scratch.text));
+	n = file_text(&pass->files, slot_of(walk, 1), pass->path, text, sizeof(pass->scratch.text));
 	if (file_error_is_fatal(n))
 		return n;
 	if (n < 0 && n != -ENOENT && n != -ENOTDIR)

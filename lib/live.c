@@ -85,8 +85,8 @@ static int add_to_epoll(struct live *live, int fd)
 	return (int)sys4(SYS_epoll_ctl, live->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Remember what /proc/self/cgroup says, in a descriptor that belongs to this process:
- * one inherited from a parent would go on telling of the parent. */
+/* What /proc/self/cgroup says, by a descriptor that belongs to this process: one
+ * inherited from a parent would go on telling of the parent. */
 static int read_membership(struct live *live, char text[FILE_LINE])
 {
 	int n;

@@ -418,6 +418,25 @@ START_TEST(move_is_followed)
 END_TEST
 
 /* A child starts afresh: it reads what the files say by then, and gets its own descriptor. */
+/* More levels than are held, and the first memory.stat above those. */
+START_TEST(deeper_than_what_is_held)
+{
+	char line[1024] = "3:memory:";
+
+	for (int i = 0; i < 200; i++)
+		strcat(line, "/x");
+	machine_write(&machine, "/proc/self/cgroup", strcat(line, "\n"));
+	machine_write(&machine, "/proc/self/mountinfo",
+		      "35 30 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+	machine_write(&machine, "/sys/fs/cgroup/memory/memory.stat", "hierarchical_memory_limit 536870912\n");
+	ck_assert_int_eq(cgtune_init_with(&machine.options), CGTUNE_MEMORY);
+	ck_assert_int_ge(cgtune_fd(), 0);
+	machine_write(&machine, "/sys/fs/cgroup/memory/memory.stat", "hierarchical_memory_limit 268435456\n");
+	ck_assert_int_eq(cgtune_dispatch(), CGTUNE_MEMORY);
+	ck_assert_uint_eq(cgtune_memory(), 241591910);
+}
+END_TEST
+
 START_TEST(forked_child_reads_again)
 {
 	int status, fd;
@@ -817,6 +836,7 @@ static void add_live(Suite *suite)
 	tcase_add_test(tcase, written_limit_is_followed);
 	tcase_add_test(tcase, dispatch_ignores_what_init_applied);
 	tcase_add_test(tcase, move_is_followed);
+	tcase_add_test(tcase, deeper_than_what_is_held);
 	tcase_add_test(tcase, forked_child_reads_again);
 	suite_add_tcase(suite, tcase);
 }
