@@ -5,7 +5,6 @@
 #include "util.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -86,6 +85,45 @@ static int value_log(const char *text, uint64_t *ret)
 	return -EINVAL;
 }
 
+const char env_groups_wants[] =
+	"0 or a list of blas, rust, dotnet, java, node, erlang, magick, build, python";
+
+int env_groups(const char *text, uint64_t *ret)
+{
+	static const char *const words[] = {
+		[ENV_GROUP_BLAS] = "blas", [ENV_GROUP_RUST] = "rust", [ENV_GROUP_DOTNET] = "dotnet",
+		[ENV_GROUP_JAVA] = "java", [ENV_GROUP_NODE] = "node", [ENV_GROUP_ERLANG] = "erlang",
+		[ENV_GROUP_MAGICK] = "magick", [ENV_GROUP_BUILD] = "build", [ENV_GROUP_PYTHON] = "python", NULL,
+	};
+	int r = 0;
+
+	if (strcmp(text, "0") == 0) {
+		*ret = 0;
+		return 0;
+	}
+	r = grammar_words(text, words, ret);
+	if (r == 0)
+		*ret |= ENV_GROUP_BIT(ENV_GROUP_DEFAULT);
+	return r;
+}
+
+static int value_files(const char *text, uint64_t *ret)
+{
+	static const char *const words[] = {
+		[ENV_FILE_MEMINFO] = "meminfo", [ENV_FILE_CPUINFO] = "cpuinfo", [ENV_FILE_STAT] = "stat",
+		[ENV_FILE_ONLINE] = "online", NULL,
+	};
+
+	return grammar_words(text, words, ret);
+}
+
+static int value_pin(const char *text, uint64_t *ret)
+{
+	static const char *const words[] = { "ignore", NULL };
+
+	return grammar_words(text, words, ret);
+}
+
 static const struct {
 	const char *name;
 	int (*value)(const char *text, uint64_t *ret);
@@ -106,6 +144,12 @@ static const struct {
 	[ENV_GOMEMLIMIT] = { "GOMEMLIMIT", value_gomemlimit, "off or a byte count of Go, such as 512MiB" },
 	[ENV_AUTOMEMLIMIT] = { "AUTOMEMLIMIT", value_automemlimit, "off or a ratio above 0 and at most 1" },
 	[ENV_LOG] = { "CGTUNE_LOG", value_log, "error, warning, info, debug or off" },
+	[ENV_GROUPS] = { "CGTUNE_ENV", env_groups, env_groups_wants },
+	[ENV_AFFINITY] = { "CGTUNE_AFFINITY", value_switch, "0 or 1" },
+	[ENV_PIN] = { "CGTUNE_PIN", value_pin, "ignore" },
+	[ENV_FILES] = { "CGTUNE_FILES", value_files, "a list of meminfo, cpuinfo, stat, online" },
+	[ENV_CONF] = { "CGTUNE_CONF", value_switch, "0 or 1" },
+	[ENV_REFRESH] = { "CGTUNE_REFRESH", value_threads, "a whole number of seconds from 1" },
 };
 
 bool env_is_secure(void)
@@ -115,7 +159,12 @@ bool env_is_secure(void)
 
 const char *env_raw(const char *name)
 {
-	return secure_getenv(name);
+	size_t n = strlen(name);
+
+	for (char **entry = env_is_secure() ? NULL : environ; entry && *entry; entry++)
+		if (strncmp(*entry, name, n) == 0 && (*entry)[n] == '=')
+			return *entry + n + 1;
+	return NULL;
 }
 
 const char *env_get(const char *name)

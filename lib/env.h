@@ -2,7 +2,7 @@
 /*
  * env - the only code that reads the environment: names, grammar, and what is ours
  *
- * In a setuid program nothing is read (AT_SECURE of getauxval(3), secure_getenv(3)).
+ * In a setuid program nothing is read (AT_SECURE of getauxval(3)).
  */
 #ifndef CGTUNE_ENV_H
 #define CGTUNE_ENV_H
@@ -26,8 +26,25 @@ enum env_variable {
 	ENV_GOMEMLIMIT,			/* bytes; CGTUNE_UNLIMITED: off */
 	ENV_AUTOMEMLIMIT,		/* a ratio; 0: off */
 	ENV_LOG,			/* enum cgtune_log; 0: off */
+	ENV_GROUPS,			/* CGTUNE_ENV: mask of enum env_group */
+	ENV_AFFINITY,			/* 0: leave affinity calls alone */
+	ENV_PIN,			/* 1: pinning does nothing */
+	ENV_FILES,			/* mask of enum env_file */
+	ENV_CONF,			/* 1: the configured CPUs are lowered too */
+	ENV_REFRESH,			/* seconds */
 	ENV_COUNT
 };
+
+/* Groups of the variables that language runtimes are given, in the order of their words. */
+enum env_group {
+	ENV_GROUP_BLAS, ENV_GROUP_RUST, ENV_GROUP_DOTNET, ENV_GROUP_JAVA, ENV_GROUP_NODE, ENV_GROUP_ERLANG,
+	ENV_GROUP_MAGICK, ENV_GROUP_BUILD, ENV_GROUP_PYTHON,
+	ENV_GROUP_DEFAULT,		/* no word: all but CGTUNE_ENV=0 have it */
+};
+#define ENV_GROUP_BIT(group) (UINT64_C(1) << (group))
+
+/* Files of which the preload object gives a view. */
+enum env_file { ENV_FILE_MEMINFO, ENV_FILE_CPUINFO, ENV_FILE_STAT, ENV_FILE_ONLINE };
 
 #define ENV_BIT(variable) (1u << (variable))
 
@@ -54,6 +71,17 @@ static inline bool env_is_off(const struct env *env)
  * count. With CGTUNE=off nothing else is looked at.
  */
 void env_read(const struct cgtune_options *options, struct env *ret);
+
+/* The value of a variable, or what counts when it is not there. */
+static inline uint64_t env_value(const struct env *env, enum env_variable variable, uint64_t otherwise)
+{
+	return env_has(env, variable) ? env->value[variable] : otherwise;
+}
+
+/* A list of groups as CGTUNE_ENV has it, to a mask with ENV_GROUP_DEFAULT; "0": none. */
+int env_groups(const char *text, uint64_t *ret);
+/* What env_groups() takes, for a complaint. */
+extern const char env_groups_wants[];
 
 /* Report a variable if it was refused, with what is used instead: whoever decided knows. */
 void env_warn(const struct cgtune_options *options, const struct env *env, enum env_variable variable,

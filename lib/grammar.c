@@ -248,3 +248,31 @@ int grammar_switch(const char *text)
 		return 0;
 	return is_one_of(text, on) ? 1 : -EINVAL;
 }
+
+/* Which of the words the n bytes are; -1: none. */
+static int which_word(const char *text, size_t n, const char *const *words)
+{
+	for (int i = 0; words[i]; i++)
+		if (strlen(words[i]) == n && memcmp(words[i], text, n) == 0)
+			return i;
+	return -1;
+}
+
+int grammar_words(const char *text, const char *const *words, uint64_t *mask)
+{
+	uint64_t found = 0;
+
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		int i = which_word(text, n, words);
+
+		if (i < 0)
+			return -EINVAL;
+		found |= UINT64_C(1) << i;
+		if (!text[n])
+			break;
+		text += n + 1;
+	}
+	*mask = found;
+	return 0;
+}

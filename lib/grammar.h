@@ -35,7 +35,10 @@ int grammar_rounding(const char *text, uint32_t *ret);
 /* A whole number, perhaps negative: CGTUNE_THROTTLE_MULTIPLIER. */
 int grammar_integer(const char *text, int32_t *ret);
 
-/* The switch CGTUNE: 0: off, 0, false, no; 1: on, 1, true, yes; -EINVAL. */
+/* A switch such as CGTUNE: 0: off, 0, false, no; 1: on, 1, true, yes; -EINVAL. */
 int grammar_switch(const char *text);
+
+/* A list of words with commas between, to a mask: bit i for words[i]; words ends with NULL. */
+int grammar_words(const char *text, const char *const *words, uint64_t *mask);
 
 #endif

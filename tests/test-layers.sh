@@ -12,7 +12,7 @@ file env log names options
 cgroup mount statmount host
 pass
 levels plan
-limit usage
+limit usage table
 apply runtimes
 process change live watch'
 
