@@ -12,6 +12,7 @@ static const struct {
 	const char *doc;
 } commands[] = {
 	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
+	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
