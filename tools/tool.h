@@ -46,5 +46,6 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /* Subcommands: argv[0] is the name to show. */
 int tool_show(int argc, char **argv);
 int tool_env(int argc, char **argv);
+int tool_run(int argc, char **argv);
 
 #endif
