@@ -20,9 +20,7 @@ me=cgtune-test-$$
 clean() {
 	find /sys/fs/cgroup -depth -type d -name "$me*" 2>/dev/null >"$tmp/left"
 	while read -r left; do
-		for pid in $(cat "$left/cgroup.procs" 2>/dev/null); do
-			kill -9 "$pid" 2>/dev/null
-		done
+		xargs kill -9 <"$left/cgroup.procs" 2>/dev/null
 		rmdir "$left" 2>/dev/null || { sleep 0.2; rmdir "$left" 2>/dev/null; }
 	done <"$tmp/left"
 	rm -rf "$tmp"
@@ -102,7 +100,7 @@ for size in 0 -1 x 1X '1 M' 99999999999T ''; do
 	fails "--memory '$size'" 125 ': --memory wants' "$cgtune" run "--memory=$size" true
 done
 fails "--memory-high" 125 ': --memory-high wants' "$cgtune" run --memory-high many true
-for list in x 3-1 1, ,1 99999 1--2 0-3:2 ''; do
+for list in x 3-1 '1,' ,1 99999 1--2 0-3:2 ''; do
 	fails "--cpuset '$list'" 125 ': --cpuset wants' "$cgtune" run "--cpuset=$list" true
 done
 for name in '' . .. a/b /a ../a .hidden; do
@@ -290,7 +288,8 @@ wait "$started" || status=$?
 is "what is ignored stays ignored" "$status" 4
 is "no signal is blocked in the command" "$("$cgtune" run sed -n 's/^SigBlk:[[:space:]]*//p' /proc/self/status)" \
 	"$(sed -n 's/^SigBlk:[[:space:]]*//p' /proc/self/status)"
-is "no descriptor of ours is left open in it" "$("$cgtune" run ls /proc/self/fd | wc -l)" "$(ls /proc/self/fd | wc -l)"
+is "no descriptor of ours is left open in it" \
+	"$("$cgtune" run find /proc/self/fd | wc -l)" "$(find /proc/self/fd | wc -l)"
 start "$cgtune" run sh -c 'echo ready; sleep 0.3; sleep 1000 & exit 6'
 status=0
 wait "$started" || status=$?
@@ -302,8 +301,8 @@ test -z "$orphan" || kill "$orphan"
 echo "# job control"
 if test -x "$pty"; then
 	"$pty" -s 'PS1=; set +o emacs 2>/dev/null\n' \
-		-s "'$cgtune' run sh -c 'echo rea\"\"dy; sleep 0.2; read x; echo go\"\"t \$x; exit 8'\\n" -e ready \
-		-s '\032' -s 'jobs; echo status""=$?\n' -e topped -e status=0 -s 'fg\n' -s 'word\n' -e 'got word' \
+		-s "'$cgtune' run sh -c 'echo rea\"\"dy; read x; echo go\"\"t \$x; exit 8'\\n" -e ready \
+		-s '\032' -e topped -s 'fg\n' -s 'word\n' -e 'got word' \
 		-s 'echo re""sult $?\n' -e 'result 8' -s 'exit 0\n' -- sh -i >"$tmp/out" 2>&1
 	is "Ctrl-Z stops both, fg continues both" "$?" 0
 	"$pty" -s 'PS1=; set +o emacs 2>/dev/null\n' \
