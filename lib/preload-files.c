@@ -232,7 +232,7 @@ int preload_open_view(const char *path, int flags)
 	if (room < 0 && room > -4096)
 		return -1;
 	view = (struct view *)room;
-	fd = view->fd = (int)sys2(SYS_memfd_create, files[i].path, 
+	fd = view->fd = (int)sys2(SYS_memfd_create, files[i].path,
 				  MFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MFD_CLOEXEC : 0));
 	if (fd >= 0 && fill(view, i) < 0) {
 		sys1(SYS_close, fd);
