@@ -16,12 +16,9 @@
 /* Which change an entry is for; -1: none. */
 static int change_of(const struct table *table, const char *entry)
 {
-	for (unsigned i = 0; i < table->count; i++) {
-		size_t n = strlen(table->changes[i].name);
-
-		if (strncmp(entry, table->changes[i].name, n) == 0 && entry[n] == '=')
+	for (unsigned i = 0; i < table->count; i++)
+		if (util_value_of(entry, table->changes[i].name))
 			return (int)i;
-	}
 	return -1;
 }
 

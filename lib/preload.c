@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define AVAILABLE_MS 100		/* how old what is left of the memory may be */
 #define ARENAS_PER_CPU (sizeof(long) == 8 ? 8 : 2)	/* glibc's own formula */
 
 /* Computing reads some files, and is done by one thread: all of it is static, as the
@@ -31,31 +32,35 @@ static struct {
 	struct cgtune_plan plan;
 	struct table table;
 	bool found;			/* pass knows the cgroups */
-	_Atomic int64_t next;		/* second at which to look again; 0: never */
+	_Atomic int64_t next;		/* millisecond at which to look again; 0: never */
 } work;
 
 static struct preload_answers answers;
-static _Atomic int state;		/* whether the answers are there: one of these */
-enum { NOT_YET, BUSY, READY };
-
-/* The thread that says so may compute. */
-static bool take_turn(int from)
-{
-	return atomic_compare_exchange_strong_explicit(&state, &from, BUSY, memory_order_acquire,
-						       memory_order_relaxed);
-}
-
-static void end_turn(void)
-{
-	atomic_store_explicit(&state, READY, memory_order_release);
-}
+static _Atomic int state;		/* of the answers: one of these */
+enum { NOT_YET, STARTING, READY };
 
 static int64_t now(void)
 {
 	struct timespec time = { 0 };
 
 	sys2(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &time);
-	return time.tv_sec;
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The process whose thread is at work; a forked child does not wait for its parent's. */
+static _Atomic int32_t owner;
+
+/* One thread at a time; the others go by what was found before. */
+static bool take_turn(void)
+{
+	int32_t pid = (int32_t)sys0(SYS_getpid), other = owner;
+
+	return other != pid && atomic_compare_exchange_strong(&owner, &other, pid);
+}
+
+static void end_turn(void)
+{
+	owner = 0;
 }
 
 static bool is_skipped(void)
@@ -95,20 +100,9 @@ static int read_limits(void)
 	return r == -ENODEV ? pass_find_and(&work.pass, walk, &work.limits) : r;
 }
 
-/* Bytes left at the level whose limit decided, or at the cgroup itself. */
-static uint64_t available(uint64_t limit)
-{
-	size_t length = strlen(work.limits.memory_from);
-
-	while (length && work.limits.memory_from[length - 1] != '/')
-		length--;
-	limit = usage_left(&work.pass, length ? length - 1 : work.pass.cgroups[PASS_MEMORY].length, limit);
-	return limit == CGTUNE_UNKNOWN ? 0 : limit;
-}
-
 static int compute(void)
 {
-	uint64_t memory, left = 0;
+	uint64_t memory;
 	int r = pass_open(&work.pass, &work.options, &work.env);
 
 	if (r < 0)
@@ -116,37 +110,48 @@ static int compute(void)
 	work.pass.explain = log_wants(CGTUNE_LOG_DEBUG);
 	r = read_limits();
 	memory = r == 0 ? table_memory(&work.limits) : CGTUNE_UNLIMITED;
-	if (memory != CGTUNE_UNLIMITED)
-		left = available(memory);
 	pass_close(&work.pass);
 	if (r < 0)
 		return r;
 	plan_make(&work.options, &work.env, &work.limits, &work.plan);
 	answers.threads = work.plan.tuned & CGTUNE_CPU ? work.plan.threads : 0;
-	answers.available = left;
 	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
 	return 0;
+}
+
+/* The directory of the level that decided, or the cgroup's own. */
+static size_t deciding_level(const char *from, const struct cgroup *cgroup)
+{
+	size_t length = strlen(from);
+
+	while (length && from[length - 1] != '/')
+		length--;
+	return length ? length - 1 : cgroup->length;
 }
 
 /*
  * Where the shown CPUs begin: the same for all of a container, another in the
  * next one, so that those that pin their threads do not all pin them to the
- * first CPUs. A cgroup's directory has a number of its own on the machine.
+ * first CPUs. In a cgroup namespace all paths are alike, but a directory has a
+ * number of its own on the machine.
  */
 static uint32_t container_offset(void)
 {
-	char *dir = work.limits.cpu_from;
-	size_t length = strlen(dir);
+	struct cgroup *cpu = &work.pass.cgroups[PASS_CPU];
+	size_t length = deciding_level(work.limits.cpu_from, cpu);
+	char next = cpu->dir[length];
 	struct statx stx = { 0 };
+	uint64_t hash = 0;
 
-	while (length && dir[length - 1] != '/')
-		length--;
-	if (length)
-		dir[length - 1] = '\0';
-	else
-		dir = work.pass.cgroups[PASS_CPU].dir;
-	sys5(SYS_statx, AT_FDCWD, dir, AT_NO_AUTOMOUNT, STATX_INO, &stx);
-	return (uint32_t)(stx.stx_ino * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+	if (!cpu->has_root) {
+		cpu->dir[length] = '\0';
+		sys5(SYS_statx, AT_FDCWD, cpu->dir, AT_NO_AUTOMOUNT, STATX_INO, &stx);
+		cpu->dir[length] = next;
+		hash = stx.stx_ino;
+	}
+	for (size_t i = 0; i < length; i++)
+		hash = hash * 31 + (unsigned char)cpu->dir[i];
+	return (uint32_t)(hash * UINT64_C(0x9E3779B97F4A7C15) >> 32);
 }
 
 static void prepare(void)
@@ -161,7 +166,7 @@ static void prepare(void)
 	if (answers.threads && answers.affinity)
 		answers.offset = container_offset();
 	if (env_has(env, ENV_REFRESH))
-		work.next = now() + (int64_t)env->value[ENV_REFRESH];
+		work.next = now() + (int64_t)env->value[ENV_REFRESH] * 1000;
 }
 
 static void warn_refused(void)
@@ -176,7 +181,9 @@ static void warn_refused(void)
 /* Once per process image, as soon as there is an environment. */
 static void start(void)
 {
-	if (!environ || !getauxval || !take_turn(NOT_YET))
+	int from = NOT_YET;
+
+	if (!environ || !getauxval || !atomic_compare_exchange_strong(&state, &from, STARTING))
 		return;
 	if (!env_is_secure()) {
 		work.options.size = sizeof(work.options);
@@ -190,37 +197,59 @@ static void start(void)
 			warn_refused();
 		}
 	}
-	end_turn();
+	state = READY;
 }
 
 static void refresh(int64_t time)
 {
-	if (!take_turn(READY))
+	if (!take_turn())
 		return;
 	if (time >= work.next) {
 		compute();
-		work.next = time + (int64_t)work.env.value[ENV_REFRESH];
+		work.next = time + (int64_t)work.env.value[ENV_REFRESH] * 1000;
 	}
 	end_turn();
+}
+
+/*
+ * Fresh, as the kernel's own figure is. Not at the start, where it would make
+ * each program wait while memory.stat gathers what all CPUs have counted.
+ */
+uint64_t preload_available(void)
+{
+	static _Atomic uint64_t last = CGTUNE_UNKNOWN;
+	static _Atomic int64_t next;
+	uint64_t limit = answers.memory, left = CGTUNE_UNKNOWN;
+	int64_t time = now();
+
+	if (time >= next && take_turn()) {
+		if (pass_open(&work.pass, &work.options, &work.env) == 0) {
+			left = usage_left(&work.pass, deciding_level(work.limits.memory_from,
+					  &work.pass.cgroups[PASS_MEMORY]), limit);
+			pass_close(&work.pass);
+		}
+		last = left;
+		next = time + AVAILABLE_MS;
+		end_turn();
+	}
+	return util_min(last, limit);
 }
 
 const struct preload_answers *preload_answers(void)
 {
 	static const struct preload_answers real;
-	int is = atomic_load_explicit(&state, memory_order_acquire);
 
-	if (is == NOT_YET) {
+	if (state == NOT_YET)
 		start();
-		is = state;
-	}
+	if (state != READY)
+		return &real;
 	if (work.next) {
 		int64_t time = now();
 
 		if (time >= work.next)
 			refresh(time);
-		return &answers;
 	}
-	return is == READY ? &answers : &real;
+	return &answers;
 }
 
 /* Fewer CPUs, fewer malloc arenas: the allocator does not ask sysconf(3). The user's own count stays. */
