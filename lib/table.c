@@ -131,6 +131,11 @@ static const struct {
 	{ "PYTHON_CPU_COUNT", ENV_GROUP_PYTHON, threads },
 };
 
+const char *table_name(unsigned i)
+{
+	return variables[i].name;
+}
+
 uint64_t table_memory(const struct cgtune_limits *limits)
 {
 	return limits->memory != CGTUNE_UNLIMITED ? limits->memory : limits->memory_high;

@@ -36,7 +36,7 @@ struct table_change {
 struct table {
 	unsigned count;
 	struct table_change changes[TABLE_VARIABLES + 1];
-	char values[TABLE_VARIABLES][TABLE_VALUE_SIZE];
+	char values[TABLE_VARIABLES][TABLE_VALUE_SIZE];	/* what is ours, changed or not; "": nothing is */
 	char marker[TABLE_MARKER_SIZE];
 };
 
@@ -45,6 +45,9 @@ struct table {
  * table. What is already as it should be is no change.
  */
 void table_make(const struct table_input *input, struct table *ret);
+
+/* The name of the variable that values[i] is for. */
+const char *table_name(unsigned i);
 
 /* The memory that a program has: the limit, or memory.high where that is alone. */
 uint64_t table_memory(const struct cgtune_limits *limits);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* tuning - what a program that is started here is to be told: limits, plan, and the runtimes' variables */
+#ifndef CGTUNE_TUNING_H
+#define CGTUNE_TUNING_H
+
+#include "cgtune.h"
+#include "table.h"
+
+#include <stdbool.h>
+
+struct tuning {
+	struct cgtune_limits limits;
+	struct cgtune_plan plan;
+	struct table table;		/* its changes point into it: not to be copied */
+	bool off;			/* CGTUNE=off: nothing is to be done at all */
+};
+
+/* A list of groups as --runtime has it; wrong usage ends the command. */
+uint64_t tuning_groups(const char *list);
+
+/* Limits that are not there yet, which tighten those that are. */
+struct tuning_limits {
+	uint64_t quota_us, period_us;	/* both 0: none */
+	uint64_t memory, memory_high;	/* CGTUNE_UNLIMITED: none */
+	uint32_t cpus;			/* 0: the affinity mask stays */
+};
+
+/*
+ * Read, plan, and compare with the environment; warnings go to stderr. groups: NULL: as
+ * CGTUNE_ENV says. assumed: NULL, or limits to come. 0; or why the limits cannot be read.
+ */
+int tuning_read(const uint64_t *groups, const struct tuning_limits *assumed, struct tuning *ret);
+
+/* The marker as it is to be, changed or not; NULL: none. */
+const char *tuning_marker(const struct tuning *tuning);
+
+#endif
