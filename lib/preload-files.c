@@ -99,7 +99,7 @@ static uint64_t most(struct slice line)
 	const struct preload_answers *answers = preload_answers();
 
 	if (begins(line, "MemFree:") || begins(line, "MemAvailable:"))
-		return answers->available;
+		return preload_available();
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (begins(line, shared[i]))
 			return 0;

@@ -15,47 +15,55 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#define AVAILABLE_MS 100		/* how old what is left of the memory may be */
 #define ARENAS_PER_CPU (sizeof(long) == 8 ? 8 : 2)	/* glibc's own formula */
 
-/* Computing reads some files, and is done by one thread: all of it is static, as the
- * stack may be small. */
-static struct {
-	struct cgtune_options options;
-	struct env env;
+static struct cgtune_options options;
+static struct env env;
+static struct cgtune_plan plan;
+
+/* What computing needs, and what the environment is made of: the kernel's memory, not this
+ * object's, as not all programs have limits. */
+static struct work {
+	struct table table;
 	struct pass pass;
 	struct cgtune_limits limits;
-	struct cgtune_plan plan;
-	struct table table;
 	bool found;			/* pass knows the cgroups */
-	_Atomic int64_t next;		/* second at which to look again; 0: never */
-} work;
+	char *environment[];
+} *work;
 
+static _Atomic int64_t refresh_at;	/* millisecond; 0: never */
 static struct preload_answers answers;
-static _Atomic int state;		/* whether the answers are there: one of these */
-enum { NOT_YET, BUSY, READY };
-
-/* The thread that says so may compute. */
-static bool take_turn(int from)
-{
-	return atomic_compare_exchange_strong_explicit(&state, &from, BUSY, memory_order_acquire,
-						       memory_order_relaxed);
-}
-
-static void end_turn(void)
-{
-	atomic_store_explicit(&state, READY, memory_order_release);
-}
+static _Atomic int state;		/* of the answers: one of these */
+enum { NOT_YET, STARTING, READY };
 
 static int64_t now(void)
 {
 	struct timespec time = { 0 };
 
 	sys2(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &time);
-	return time.tv_sec;
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The process whose thread is at work; a forked child does not wait for its parent's. */
+static _Atomic int32_t owner;
+
+/* One thread at a time; the others go by what was found before. */
+static bool take_turn(void)
+{
+	int32_t pid = (int32_t)sys0(SYS_getpid), other = owner;
+
+	return other != pid && atomic_compare_exchange_strong(&owner, &other, pid);
+}
+
+static void end_turn(void)
+{
+	owner = 0;
 }
 
 static bool is_skipped(void)
@@ -79,7 +87,7 @@ static int walk(struct pass *pass, void *limits)
 {
 	int r = limit_walk(pass, limits);
 
-	work.found = r == 0;
+	work->found = r == 0;
 	return r;
 }
 
@@ -88,139 +96,185 @@ static int read_limits(void)
 {
 	int r = -ENODEV;
 
-	if (work.found) {
-		work.pass.retry = true;
-		r = walk(&work.pass, &work.limits);
+	if (work->found) {
+		work->pass.retry = true;
+		r = walk(&work->pass, &work->limits);
 	}
-	return r == -ENODEV ? pass_find_and(&work.pass, walk, &work.limits) : r;
-}
-
-/* Bytes left at the level whose limit decided, or at the cgroup itself. */
-static uint64_t available(uint64_t limit)
-{
-	size_t length = strlen(work.limits.memory_from);
-
-	while (length && work.limits.memory_from[length - 1] != '/')
-		length--;
-	limit = usage_left(&work.pass, length ? length - 1 : work.pass.cgroups[PASS_MEMORY].length, limit);
-	return limit == CGTUNE_UNKNOWN ? 0 : limit;
+	return r == -ENODEV ? pass_find_and(&work->pass, walk, &work->limits) : r;
 }
 
 static int compute(void)
 {
-	uint64_t memory, left = 0;
-	int r = pass_open(&work.pass, &work.options, &work.env);
+	uint64_t memory;
+	int r = pass_open(&work->pass, &options, &env);
 
 	if (r < 0)
 		return r;
-	work.pass.explain = log_wants(CGTUNE_LOG_DEBUG);
+	work->pass.explain = log_wants(CGTUNE_LOG_DEBUG);
 	r = read_limits();
-	memory = r == 0 ? table_memory(&work.limits) : CGTUNE_UNLIMITED;
-	if (memory != CGTUNE_UNLIMITED)
-		left = available(memory);
-	pass_close(&work.pass);
+	memory = r == 0 ? table_memory(&work->limits) : CGTUNE_UNLIMITED;
+	pass_close(&work->pass);
 	if (r < 0)
 		return r;
-	plan_make(&work.options, &work.env, &work.limits, &work.plan);
-	answers.threads = work.plan.tuned & CGTUNE_CPU ? work.plan.threads : 0;
-	answers.available = left;
+	plan_make(&options, &env, &work->limits, &plan);
+	answers.threads = plan.tuned & CGTUNE_CPU ? plan.threads : 0;
 	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
 	return 0;
+}
+
+/* The directory of the level that decided, or the cgroup's own. */
+static size_t deciding_level(const char *from, const struct cgroup *cgroup)
+{
+	size_t length = strlen(from);
+
+	while (length && from[length - 1] != '/')
+		length--;
+	return length ? length - 1 : cgroup->length;
 }
 
 /*
  * Where the shown CPUs begin: the same for all of a container, another in the
  * next one, so that those that pin their threads do not all pin them to the
- * first CPUs. A cgroup's directory has a number of its own on the machine.
+ * first CPUs. In a cgroup namespace all paths are alike, but a directory has a
+ * number of its own on the machine.
  */
 static uint32_t container_offset(void)
 {
-	char *dir = work.limits.cpu_from;
-	size_t length = strlen(dir);
+	struct cgroup *cpu = &work->pass.cgroups[PASS_CPU];
+	size_t length = deciding_level(work->limits.cpu_from, cpu);
+	char next = cpu->dir[length];
 	struct statx stx = { 0 };
+	uint64_t hash = 0;
 
-	while (length && dir[length - 1] != '/')
-		length--;
-	if (length)
-		dir[length - 1] = '\0';
-	else
-		dir = work.pass.cgroups[PASS_CPU].dir;
-	sys5(SYS_statx, AT_FDCWD, dir, AT_NO_AUTOMOUNT, STATX_INO, &stx);
-	return (uint32_t)(stx.stx_ino * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+	if (!cpu->has_root) {
+		cpu->dir[length] = '\0';
+		sys5(SYS_statx, AT_FDCWD, cpu->dir, AT_NO_AUTOMOUNT, STATX_INO, &stx);
+		cpu->dir[length] = next;
+		hash = stx.stx_ino;
+	}
+	for (size_t i = 0; i < length; i++)
+		hash = hash * 31 + (unsigned char)cpu->dir[i];
+	return (uint32_t)(hash * UINT64_C(0x9E3779B97F4A7C15) >> 32);
 }
 
 static void prepare(void)
 {
-	const struct env *env = &work.env;
-
-	answers.affinity = env_value(env, ENV_AFFINITY, 1);
-	answers.ignore_pin = env_has(env, ENV_PIN);
-	answers.conf = env_value(env, ENV_CONF, 0);
-	answers.files = env_value(env, ENV_FILES, 0);
+	answers.affinity = env_value(&env, ENV_AFFINITY, 1);
+	answers.ignore_pin = env_has(&env, ENV_PIN);
+	answers.conf = env_value(&env, ENV_CONF, 0);
+	answers.files = env_value(&env, ENV_FILES, 0);
 	answers.page_size = (uint32_t)getauxval(AT_PAGESZ);
 	if (answers.threads && answers.affinity)
 		answers.offset = container_offset();
-	if (env_has(env, ENV_REFRESH))
-		work.next = now() + (int64_t)env->value[ENV_REFRESH];
+	if (env_has(&env, ENV_REFRESH))
+		refresh_at = now() + (int64_t)env.value[ENV_REFRESH] * 1000;
 }
 
 static void warn_refused(void)
 {
 	static const enum env_variable switches[] = { ENV_AFFINITY, ENV_PIN, ENV_FILES, ENV_CONF, ENV_REFRESH };
 
-	env_warn(&work.options, &work.env, ENV_GROUPS, "the default variables");
+	env_warn(&options, &env, ENV_GROUPS, "the default variables");
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
-		env_warn(&work.options, &work.env, switches[i], "the default");
+		env_warn(&options, &env, switches[i], "the default");
+}
+
+static void change_environment(void)
+{
+	table_make(&(struct table_input){
+		.plan = &plan, .memory = table_memory(&work->limits), .known = TABLE_ALL_GROUPS,
+		.groups = env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT)),
+	}, &work->table);
+	if (work->table.count)
+		preload_environ(&work->table, work->environment);
+}
+
+static bool get_room(void)
+{
+	size_t size = sizeof(*work) + preload_environ_count() * sizeof(char *);
+	long room = sys6(SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room < 0 && room > -4096)
+		return false;
+	work = (struct work *)room;
+	work->limits.size = sizeof(work->limits);
+	return true;
 }
 
 /* Once per process image, as soon as there is an environment. */
 static void start(void)
 {
-	if (!environ || !getauxval || !take_turn(NOT_YET))
+	int from = NOT_YET;
+
+	/* While the libraries of this one's are still being loaded, nothing of the kind is there. */
+	if (!&environ || !environ || !getauxval || !atomic_compare_exchange_strong(&state, &from, STARTING))
 		return;
 	if (!env_is_secure()) {
-		work.options.size = sizeof(work.options);
-		work.limits.size = sizeof(work.limits);
-		env_read(&work.options, &work.env);
-		log_configure(&work.env);
+		options.size = sizeof(options);
+		env_read(&options, &env);
+		log_configure(&env);
 		if (log_wants(CGTUNE_LOG_WARNING))
-			work.options.report = log_report;
-		if (!env_is_off(&work.env) && !is_skipped() && compute() == 0) {
+			options.report = log_report;
+		if (!env_is_off(&env) && !is_skipped() && get_room() && compute() == 0) {
 			prepare();
 			warn_refused();
+			change_environment();
 		}
 	}
-	end_turn();
+	state = READY;
 }
 
 static void refresh(int64_t time)
 {
-	if (!take_turn(READY))
+	if (!take_turn())
 		return;
-	if (time >= work.next) {
+	if (time >= refresh_at) {
 		compute();
-		work.next = time + (int64_t)work.env.value[ENV_REFRESH];
+		refresh_at = time + (int64_t)env.value[ENV_REFRESH] * 1000;
 	}
 	end_turn();
+}
+
+/*
+ * Fresh, as the kernel's own figure is. Not at the start, where it would make
+ * each program wait while memory.stat gathers what all CPUs have counted.
+ */
+uint64_t preload_available(void)
+{
+	static _Atomic uint64_t last = CGTUNE_UNKNOWN;
+	static _Atomic int64_t next;
+	uint64_t limit = answers.memory, left = CGTUNE_UNKNOWN;
+	int64_t time = now();
+
+	if (time >= next && take_turn()) {
+		if (pass_open(&work->pass, &options, &env) == 0) {
+			left = usage_left(&work->pass, deciding_level(work->limits.memory_from,
+					  &work->pass.cgroups[PASS_MEMORY]), limit);
+			pass_close(&work->pass);
+		}
+		last = left;
+		next = time + AVAILABLE_MS;
+		end_turn();
+	}
+	return util_min(last, limit);
 }
 
 const struct preload_answers *preload_answers(void)
 {
 	static const struct preload_answers real;
-	int is = atomic_load_explicit(&state, memory_order_acquire);
 
-	if (is == NOT_YET) {
+	if (state == NOT_YET)
 		start();
-		is = state;
-	}
-	if (work.next) {
+	if (state != READY)
+		return &real;
+	if (refresh_at) {
 		int64_t time = now();
 
-		if (time >= work.next)
+		if (time >= refresh_at)
 			refresh(time);
-		return &answers;
 	}
-	return is == READY ? &answers : &real;
+	return &answers;
 }
 
 /* Fewer CPUs, fewer malloc arenas: the allocator does not ask sysconf(3). The user's own count stays. */
@@ -237,13 +291,5 @@ static void set_arenas(void)
 static __attribute__((constructor)) void preload(void)
 {
 	start();
-	if (!work.plan.size)			/* off, skipped, secure, or not known */
-		return;
-	table_make(&(struct table_input){
-		.plan = &work.plan, .memory = table_memory(&work.limits), .known = TABLE_ALL_GROUPS,
-		.groups = env_value(&work.env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT)),
-	}, &work.table);
-	if (work.table.count)
-		preload_environ(&work.table);
 	set_arenas();
 }
