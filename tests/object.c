@@ -21,7 +21,9 @@ const char *const object_interposers[] = {
  * starts the program, and each of them unversioned, free of locks and of malloc.
  */
 static const char *const known_weak[] = {
-	"__sysconf", "environ", "__environ", "getauxval", "mallopt", "pthread_self", NULL,
+	"__sysconf", "environ", "getauxval", "mallopt", "pthread_self",
+	"_r_debug", "_dl_debug_addr",	/* the list of loaded objects: of glibc, of musl */
+	NULL,
 };
 
 /* Never, whatever the list above will hold one day: they lock, allocate, or call back into a program. */

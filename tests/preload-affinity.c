@@ -143,6 +143,7 @@ static void bad_addresses_are_errors(void)
 {
 	void *const bad[] = { NULL, (void *)8, (void *)(uintptr_t)-4096 };
 
+	shown();				/* there is something to compare them with */
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		errno = UNTOUCHED;
 		EXPECT(sched_getaffinity(0, sizeof(cpu_set_t), bad[i]) == -1 && errno == EFAULT, "%zu: %d", i, errno);
@@ -332,6 +333,29 @@ static void a_thread_is_given_the_mask_of_another(void)
 	EXPECT(pthread_join(thread, NULL) == 0);
 }
 
+static void *wait_numbered(void *slot)
+{
+	struct { pthread_barrier_t barrier; pid_t tid; } *with = slot;
+
+	with->tid = (pid_t)syscall(SYS_gettid);
+	return wait_pinned(&with->barrier);
+}
+
+/* The same by the thread's number, as programs do that are older than pthread_setaffinity_np(). */
+static void a_thread_is_given_it_by_number(void)
+{
+	struct { pthread_barrier_t barrier; pid_t tid; } with;
+	cpu_set_t saved = shown();
+	pthread_t thread;
+
+	EXPECT(pthread_barrier_init(&with.barrier, NULL, 2) == 0);
+	EXPECT(pthread_create(&thread, NULL, wait_numbered, &with) == 0);
+	pthread_barrier_wait(&with.barrier);
+	EXPECT(sched_setaffinity(with.tid, sizeof(saved), &saved) == 0);
+	pthread_barrier_wait(&with.barrier);
+	EXPECT(pthread_join(thread, NULL) == 0);
+}
+
 static void restored_in_a_child(void)
 {
 	cpu_set_t saved = shown();
@@ -394,6 +418,7 @@ static const struct case_entry entries[] = {
 	{ "saved_here_restored_in_another_thread", saved_here_restored_in_another_thread },
 	{ "saved_in_another_thread_restored_here", saved_in_another_thread_restored_here },
 	{ "a_thread_is_given_the_mask_of_another", a_thread_is_given_the_mask_of_another },
+	{ "a_thread_is_given_it_by_number", a_thread_is_given_it_by_number },
 	{ "restored_in_a_child", restored_in_a_child },
 	{ "restored_with_other_sizes", restored_with_other_sizes },
 	{ "a_mask_never_handed_out_pins", a_mask_never_handed_out_pins },

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # test-preload.sh - the values that a program is given under the preload object, and every way to be left alone
+# shellcheck disable=SC2016 # what is in single quotes is for another shell
+# shellcheck disable=SC2317 # ok() calls them
 srcdir=${srcdir:-.}
 # shellcheck source=tests/preload.sh
 . "$srcdir/tests/preload.sh"
@@ -66,25 +68,27 @@ limit free -1 -1
 echo "# left alone: bit for bit what there is without it"
 : | build_object empty -nostdlib
 
-# everything OBJECT GROUP [VARIABLE=VALUE...] [COMMAND...]: all that preload-view sees.
+# everything FILE OBJECT GROUP [COMMAND...]: all that preload-view sees. $as comes before it.
 everything() {
-	preloaded=$1 at=$2
-	shift 2
-	in_group "$at" env -i PATH="$PATH" A=1 LD_PRELOAD="$preloaded" "$@" all |
-		sed "s|LD_PRELOAD=.*|LD_PRELOAD|" >"$tmp/$preloaded_as"
+	file=$1 preloaded=$2 at=$3
+	shift 3
+	# shellcheck disable=SC2086 # a list of words
+	in_group "$at" $as env -i PATH="$PATH" A=1 LD_PRELOAD="$preloaded" "$@" all |
+		sed "s|LD_PRELOAD=.*|LD_PRELOAD|" >"$tmp/$file"
 }
 
 # same NAME GROUP [VARIABLE=VALUE...] COMMAND
 same() {
 	name=$1
 	shift
-	preloaded_as=without everything "$tmp/empty.so" "$@"
-	preloaded_as=with everything "$object" "$@"
+	everything without "$tmp/empty.so" "$@"
+	everything with "$object" "$@"
 	ok "$name: something was seen" test "$(wc -l <"$tmp/without")" -gt 300
 	is "$name" "$(diff "$tmp/without" "$tmp/with")" ""
 }
-preloaded_as=with everything "$object" half "$view"
-preloaded_as=without everything "$tmp/empty.so" half "$view"
+as=
+everything with "$object" half "$view"
+everything without "$tmp/empty.so" half "$view"
 ok "in limits it differs" test -n "$(diff "$tmp/without" "$tmp/with")"
 same "no limits" free "$view"
 same "CGTUNE=off" half CGTUNE=off "$view"
@@ -92,7 +96,7 @@ same "CGTUNE=0" half CGTUNE=0 "$view"
 same "CGTUNE=off, with every other variable" half CGTUNE=off CGTUNE_CPUS=1 CGTUNE_MEMORY=64MiB CGTUNE_THREADS=1 \
 	CGTUNE_CONF=1 CGTUNE_PIN=ignore CGTUNE_FILES=meminfo,cpuinfo,stat,online CGTUNE_ENV=blas "$view"
 same "CGTUNE_SKIP with its name" half CGTUNE_SKIP=other,preload-view "$view"
-preloaded_as=with everything "$object" half CGTUNE_SKIP=other,preload-vie "$view"
+everything with "$object" half CGTUNE_SKIP=other,preload-vie "$view"
 ok "CGTUNE_SKIP with others' names" grep -qx 'onln 1' "$tmp/with"
 
 echo "# secure execution"
@@ -100,11 +104,14 @@ chmod 755 "$tmp"
 cp "$view" "$tmp/preload-setuid"
 chmod 4755 "$tmp/preload-setuid"
 if have setpriv "a setuid program"; then
-	if mkdir -p "$tmp/lib" && grep -q "$(stat -c %m "$tmp") .*nosuid" /proc/mounts; then
+	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	if grep -q " $(stat -c %m "$tmp") .*nosuid" /proc/mounts; then
 		skip "a setuid program" "$(stat -c %m "$tmp") is mounted nosuid"
 	else
-		same "a setuid program" half setpriv --reuid=65534 --regid=65534 --clear-groups "$tmp/preload-setuid"
+		same "a setuid program" half "$tmp/preload-setuid"
+		same "a setuid program that is told of limits" half CGTUNE_CPUS=1 CGTUNE_MEMORY=64MiB "$tmp/preload-setuid"
 	fi
+	as=
 fi
 
 echo "# options"
