@@ -159,12 +159,11 @@ bool env_is_secure(void)
 
 const char *env_raw(const char *name)
 {
-	size_t n = strlen(name);
+	const char *value = NULL;
 
-	for (char **entry = env_is_secure() ? NULL : environ; entry && *entry; entry++)
-		if (strncmp(*entry, name, n) == 0 && (*entry)[n] == '=')
-			return *entry + n + 1;
-	return NULL;
+	for (char **entry = env_is_secure() ? NULL : environ; entry && *entry && !value; entry++)
+		value = util_value_of(*entry, name);
+	return value;
 }
 
 const char *env_get(const char *name)
@@ -176,14 +175,12 @@ const char *env_get(const char *name)
 
 bool env_is_ours(const char *marker, const char *name, const char *value)
 {
-	size_t n = strlen(name), m = strlen(value);
+	size_t m = strlen(value);
 
 	while (marker && *marker) {
-		const char *end = strchr(marker, ';');
+		const char *listed = util_value_of(marker, name), *end = strchr(marker, ';');
 
-		if (strncmp(marker, name, n) == 0 && marker[n] == '=' &&
-		    strncmp(marker + n + 1, value, m) == 0 &&
-		    (marker[n + 1 + m] == ';' || marker[n + 1 + m] == '\0'))
+		if (listed && strncmp(listed, value, m) == 0 && (listed[m] == ';' || listed[m] == '\0'))
 			return true;
 		marker = end ? end + 1 : NULL;
 	}
@@ -193,19 +190,14 @@ bool env_is_ours(const char *marker, const char *name, const char *value)
 /* All values in one pass over the environment, of each the first, as getenv(3) has it. */
 static void collect(const char *values[ENV_COUNT], const char **marker)
 {
-	static const char set[] = ENV_MARKER "=";
-
 	for (char **entry = environ; entry && *entry; entry++) {
 		if (**entry != 'C' && **entry != 'G' && **entry != 'A')
 			continue;
-		if (!*marker && strncmp(*entry, set, sizeof(set) - 1) == 0)
-			*marker = *entry + sizeof(set) - 1;
-		for (unsigned i = 0; i < ENV_COUNT; i++) {
-			size_t n = strlen(variables[i].name);
-
-			if (!values[i] && strncmp(*entry, variables[i].name, n) == 0 && (*entry)[n] == '=')
-				values[i] = *entry + n + 1;
-		}
+		if (!*marker)
+			*marker = util_value_of(*entry, ENV_MARKER);
+		for (unsigned i = 0; i < ENV_COUNT; i++)
+			if (!values[i])
+				values[i] = util_value_of(*entry, variables[i].name);
 	}
 }
 

@@ -33,6 +33,17 @@ static inline long sys_enter(long n, long a, long b, long c, long d, long e, lon
 			 : "memory");
 	return x0;
 }
+#elif defined(__i386__)
+static inline long sys_enter(long n, long a, long b, long c, long d, long e, long f)
+{
+	/* ebp, the sixth argument, cannot be named as an operand: it goes by the stack. */
+	__asm__ volatile("pushl %[f]\n\tpushl %%ebp\n\tmovl 4(%%esp), %%ebp\n\tint $0x80\n\t"
+			 "popl %%ebp\n\taddl $4, %%esp"
+			 : "+a"(n)
+			 : "b"(a), "c"(b), "d"(c), "S"(d), "D"(e), [f] "m"(f)
+			 : "memory");
+	return n;
+}
 #else
 #include <errno.h>
 #include <unistd.h>

@@ -26,6 +26,13 @@ long sys_call(long number, long a, long b, long c, long d, long e, long f);
 #define sys6(n, a, b, c, d, e, f) \
 	sys_call(n, SYS_ARG(a), SYS_ARG(b), SYS_ARG(c), SYS_ARG(d), SYS_ARG(e), SYS_ARG(f))
 
+/* mmap(2) of 32-bit machines has another form, for offsets in pages. */
+#ifdef SYS_mmap2
+#define SYS_MMAP SYS_mmap2
+#else
+#define SYS_MMAP SYS_mmap
+#endif
+
 /* Newer than Debian 12's headers; the same number on every architecture. */
 #ifndef SYS_close_range
 #define SYS_close_range 436

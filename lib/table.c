@@ -154,12 +154,9 @@ static bool is_known(const struct table_input *in, unsigned i)
 /* Which variable an entry of the marker is for; -1: none that is looked at. */
 static int index_of(const struct table_input *in, const char *entry)
 {
-	for (unsigned i = 0; i < TABLE_VARIABLES; i++) {
-		size_t n = strlen(variables[i].name);
-
-		if (is_known(in, i) && strncmp(entry, variables[i].name, n) == 0 && entry[n] == '=')
+	for (unsigned i = 0; i < TABLE_VARIABLES; i++)
+		if (is_known(in, i) && util_value_of(entry, variables[i].name))
 			return (int)i;
-	}
 	return -1;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* usage - what a cgroup uses, what is left of its memory, what its quota did to it */
+#include "usage.h"
 #include "levels.h"
 #include "options.h"
 #include "host.h"
@@ -193,22 +194,32 @@ struct left {
 	bool unknown;			/* there is a limit whose use cannot be read */
 };
 
-static void take_left(struct left *left, struct pass *pass, size_t length, uint64_t limit)
+uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit)
 {
 	const struct cgroup *cgroup = &pass->cgroups[PASS_MEMORY];
 	uint64_t current, inactive;
 
-	if (left->physical && limit >= left->physical)
-		return;
-	left->tightest = util_min(left->tightest, limit);
 	memory_use(pass, cgroup, length, &current, &inactive);
 	/* Without memory.stat nothing can be reclaimed; with one that cannot be read, who knows. */
 	if (inactive == CGTUNE_UNKNOWN && optional_text(pass, cgroup, length, "memory.stat") != -ENODATA)
 		inactive = 0;
 	if (current == CGTUNE_UNKNOWN || inactive == CGTUNE_UNKNOWN)
+		return CGTUNE_UNKNOWN;
+	return util_sub(limit, util_sub(current, inactive));
+}
+
+static void take_left(struct left *left, struct pass *pass, size_t length, uint64_t limit)
+{
+	uint64_t bytes;
+
+	if (left->physical && limit >= left->physical)
+		return;
+	left->tightest = util_min(left->tightest, limit);
+	bytes = usage_left(pass, length, limit);
+	if (bytes == CGTUNE_UNKNOWN)
 		left->unknown = true;
 	else
-		left->bytes = util_min(left->bytes, util_sub(limit, util_sub(current, inactive)));
+		left->bytes = util_min(left->bytes, bytes);
 }
 
 /* 1: a level's limit; 0: it has none; -ENODATA: not known; or a fatal error. */

@@ -40,6 +40,14 @@ int util_struct_in(void *ours, size_t ours_size, const void *theirs, size_t firs
 int util_struct_check(const void *theirs, size_t first_size);
 void util_struct_out(void *theirs, const void *ours, size_t ours_size);
 
+/* The value in "NAME=value" if the name is that; else NULL. */
+static inline const char *util_value_of(const char *entry, const char *name)
+{
+	while (*name && *entry == *name)
+		entry++, name++;
+	return !*name && *entry == '=' ? entry + 1 : NULL;
+}
+
 /* A sentence put together in a fixed buffer, always ended by NUL, cut when full. */
 struct text {
 	char *buffer;

@@ -14,7 +14,9 @@ pass
 levels plan
 limit usage table
 apply runtimes
-process change live watch'
+process change live watch
+preload-libc preload-mask preload
+preload-next preload-environ preload-counts preload-affinity preload-files preload-open'
 
 # layer NAME: number of its line; 0: not listed.
 layer() {
@@ -73,11 +75,14 @@ is "the parsers include no layer but the lowest" \
 	"cgtune.h grammar.h parse.h "
 is "the parsers do no I/O, allocate nothing, know no locale" \
 	"$(grep -El '#include <(stdio|stdlib|unistd|fcntl|locale|time|sys/.*)\.h>' "$lib/parse.c" "$lib/grammar.c")" ""
-is "file.c alone opens" "$(uses '\bSYS_open(at|at2)?\b|\b(open|openat|fopen|opendir)\(')" "file.c sys.h"
+is "file.c alone opens, and what stands in for those that do" \
+	"$(uses '\bSYS_open(at|at2)?\b|\b(open|openat|fopen|opendir)\(')" "file.c preload-open.c sys.h"
 is "sys.c alone enters the kernel" "$(uses '\bsys_enter\(|\bsyscall\(')" "sys-arch.h sys.c"
-is "env.c alone reads the environment" "$(uses '\b(secure_)?getenv\(|\benviron\b')" "env.c"
+is "env.c alone reads the environment; the preload object puts another in its place" \
+	"$(uses '\b(secure_)?getenv\(|\benviron\b')" "env.c preload-environ.c preload-libc.h preload.c"
 is "apply.c alone writes it" "$(uses '\b(setenv|unsetenv|putenv|clearenv)\(')" "apply.c"
-is "nothing is printed" "$(uses '\b(v?f?printf|v?dprintf|f?puts|f?putc|putchar|perror|errx?|warnx)\(|<(stdio|err)\.h>')" ""
+is "nothing is printed" "$(uses '\b(v?f?printf|v?dprintf|f?puts|f?putc|putchar|perror|errx?|warnx)\(|<err\.h>')" ""
+is "stdio is there only to be stood in for" "$(uses '<stdio\.h>')" "preload-open.c"
 is "nothing is formatted by stdio" "$(uses '\b(v?s(n)?printf|v?asprintf|v?sscanf|strto(d|l|ul|ll|ull)|ato[if])\(')" ""
 is "nothing is allocated, but what setenv(3) would allocate as well" \
 	"$(uses '\b(malloc|calloc|realloc|reallocarray|strdup|strndup|free|alloca)\(')" "apply.c"

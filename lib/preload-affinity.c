@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * preload-affinity - which CPUs: sched_getaffinity(2) and its kin
+ *
+ * A thread that asks for its own mask is shown as many of its CPUs as there
+ * are threads to run. What it is shown must not become what it is bound to: a
+ * program that saves its mask and restores it gets the full one back.
+ */
+#include "preload.h"
+#include "preload-mask.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define WORDS 128			/* 8,192 CPUs, the most that Linux has */
+
+/* The mask of which a part was last shown, and how much. Written while the count is odd. */
+static struct {
+	_Atomic unsigned count;
+	unsigned shown;
+	size_t words;
+	mask_word mask[WORDS];
+} full;
+
+static void remember(const mask_word *mask, size_t words, unsigned shown)
+{
+	unsigned count = full.count;
+
+	if (full.shown == shown && mask_same(full.mask, full.words, mask, words))
+		return;
+	/* Another thread's will do: threads of one process that differ in it are rare. */
+	if (words > WORDS || count & 1 || !atomic_compare_exchange_strong(&full.count, &count, count + 1))
+		return;
+	full.shown = shown;
+	full.words = words;
+	memcpy(full.mask, mask, words * sizeof(*mask));
+	atomic_store(&full.count, count + 2);
+}
+
+/* If a mask is the one that was shown, copy the one that it stands for. Its words, or 0.
+ * As the kernel does, read no more of the mask than its own are long. */
+static size_t recall(const mask_word *mask, size_t words, mask_word full_mask[WORDS])
+{
+	unsigned count = full.count, shown = full.shown;
+	mask_word part[WORDS];
+	size_t n = full.words;
+
+	if (!shown || !mask)
+		return 0;
+	memcpy(full_mask, full.mask, n * sizeof(*full_mask));
+	if (count & 1 || full.count != count)
+		return 0;
+	memcpy(part, full_mask, n * sizeof(*part));
+	words = words < n ? words : n;
+	mask_trim(part, n, shown, preload_answers()->offset);
+	return mask_same(mask, words, part, n) ? n : 0;
+}
+
+static bool is_self(pid_t pid)
+{
+	return pid == 0 || pid == sys0(SYS_gettid) || pid == sys0(SYS_getpid);
+}
+
+static long get_real(pid_t pid, size_t size, void *mask)
+{
+	return sys3(SYS_sched_getaffinity, pid, size > INT_MAX ? INT_MAX : size, mask);
+}
+
+/* Bytes of the mask that the kernel wrote, perhaps cut down; or -errno. */
+static long get_shown(pid_t pid, size_t size, mask_word *mask)
+{
+	const struct preload_answers *answers = preload_answers();
+	long bytes = get_real(pid, size, mask);
+	size_t words = bytes > 0 ? (size_t)bytes / sizeof(*mask) : 0;
+	unsigned shown = answers->threads;
+
+	if (!shown || !answers->affinity || mask_count(mask, words) <= shown)
+		return bytes;
+	remember(mask, words, shown);
+	mask_trim(mask, words, shown, answers->offset);
+	return bytes;
+}
+
+int preload_shown_mask(unsigned long *mask, size_t size)
+{
+	long bytes = get_shown(0, size, (mask_word *)mask);
+
+	return (int)(bytes < 0 ? bytes : bytes / (long)sizeof(*mask));
+}
+
+static long get(pid_t pid, size_t size, void *mask)
+{
+	long bytes = is_self(pid) && size % sizeof(mask_word) == 0 ?
+		     get_shown(pid, size, mask) : get_real(pid, size, mask);
+
+	if (bytes >= 0)
+		memset((char *)mask + bytes, 0, size - (size_t)bytes);
+	return bytes < 0 ? bytes : 0;
+}
+
+/* How a mask is to be set: 0 as it is; -1 not at all; else so many words of full_mask instead. */
+static int translate(size_t size, const void *mask, mask_word full_mask[WORDS])
+{
+	const struct preload_answers *answers = preload_answers();
+
+	if (!answers->threads || !answers->affinity)
+		return 0;
+	if (answers->ignore_pin)
+		return -1;
+	return full.shown ? (int)recall(mask, size / sizeof(mask_word), full_mask) : 0;
+}
+
+_public_ int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
+{
+	return preload_result(get(pid, size, mask));
+}
+
+_public_ int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *mask)
+{
+	int (*next)(pthread_t, size_t, cpu_set_t *);
+
+	if (pthread_self && thread == pthread_self())
+		return (int)-get(0, size, mask);
+	next = PRELOAD_NEXT("pthread_getaffinity_np");
+	return next ? next(thread, size, mask) : ENOSYS;
+}
+
+_public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
+{
+	mask_word full_mask[WORDS];
+	int words = is_self(pid) ? translate(size, mask, full_mask) : 0;
+
+	if (words < 0)
+		return 0;
+	if (words > 0)
+		return preload_result(sys3(SYS_sched_setaffinity, pid, (size_t)words * sizeof(mask_word), full_mask));
+	return preload_result(sys3(SYS_sched_setaffinity, pid, size, mask));
+}
+
+/* Any thread of this process: one often restores another's mask. */
+_public_ int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
+{
+	int (*next)(pthread_t, size_t, const cpu_set_t *) =
+		PRELOAD_NEXT("pthread_setaffinity_np");
+	mask_word full_mask[WORDS];
+	int words = translate(size, mask, full_mask);
+
+	if (words < 0)
+		return 0;
+	if (!next)
+		return ENOSYS;
+	if (words > 0)
+		return next(thread, (size_t)words * sizeof(mask_word), (const cpu_set_t *)full_mask);
+	return next(thread, size, mask);
+}

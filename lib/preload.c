@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* preload - the answers of the preload object, computed once: its constructor */
+#include "preload.h"
+#include "limit.h"
+#include "log.h"
+#include "plan.h"
+#include "sys.h"
+#include "table.h"
+#include "usage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AVAILABLE_MS 100		/* how old what is left of the memory may be */
+#define ARENAS_PER_CPU (sizeof(long) == 8 ? 8 : 2)	/* glibc's own formula */
+
+/* Computing reads some files, and is done by one thread: all of it is static, as the
+ * stack may be small. */
+static struct {
+	struct cgtune_options options;
+	struct env env;
+	struct pass pass;
+	struct cgtune_limits limits;
+	struct cgtune_plan plan;
+	struct table table;
+	bool found;			/* pass knows the cgroups */
+	_Atomic int64_t next;		/* millisecond at which to look again; 0: never */
+} work;
+
+static struct preload_answers answers;
+static _Atomic int state;		/* of the answers: one of these */
+enum { NOT_YET, STARTING, READY };
+
+static int64_t now(void)
+{
+	struct timespec time = { 0 };
+
+	sys2(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &time);
+	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* The process whose thread is at work; a forked child does not wait for its parent's. */
+static _Atomic int32_t owner;
+
+/* One thread at a time; the others go by what was found before. */
+static bool take_turn(void)
+{
+	int32_t pid = (int32_t)sys0(SYS_getpid), other = owner;
+
+	return other != pid && atomic_compare_exchange_strong(&owner, &other, pid);
+}
+
+static void end_turn(void)
+{
+	owner = 0;
+}
+
+static bool is_skipped(void)
+{
+	const char *list = env_get("CGTUNE_SKIP");
+	char comm[16] = "";
+
+	if (!list || sys2(SYS_prctl, PR_GET_NAME, comm) < 0)
+		return false;
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == strlen(comm) && memcmp(list, comm, n) == 0)
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+static int walk(struct pass *pass, void *limits)
+{
+	int r = limit_walk(pass, limits);
+
+	work.found = r == 0;
+	return r;
+}
+
+/* The limits, where the cgroups lie where they lay; else looked for. */
+static int read_limits(void)
+{
+	int r = -ENODEV;
+
+	if (work.found) {
+		work.pass.retry = true;
+		r = walk(&work.pass, &work.limits);
+	}
+	return r == -ENODEV ? pass_find_and(&work.pass, walk, &work.limits) : r;
+}
+
+static int compute(void)
+{
+	uint64_t memory;
+	int r = pass_open(&work.pass, &work.options, &work.env);
+
+	if (r < 0)
+		return r;
+	work.pass.explain = log_wants(CGTUNE_LOG_DEBUG);
+	r = read_limits();
+	memory = r == 0 ? table_memory(&work.limits) : CGTUNE_UNLIMITED;
+	pass_close(&work.pass);
+	if (r < 0)
+		return r;
+	plan_make(&work.options, &work.env, &work.limits, &work.plan);
+	answers.threads = work.plan.tuned & CGTUNE_CPU ? work.plan.threads : 0;
+	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
+	return 0;
+}
+
+/* The directory of the level that decided, or the cgroup's own. */
+static size_t deciding_level(const char *from, const struct cgroup *cgroup)
+{
+	size_t length = strlen(from);
+
+	while (length && from[length - 1] != '/')
+		length--;
+	return length ? length - 1 : cgroup->length;
+}
+
+/*
+ * Where the shown CPUs begin: the same for all of a container, another in the
+ * next one, so that those that pin their threads do not all pin them to the
+ * first CPUs. In a cgroup namespace all paths are alike, but a directory has a
+ * number of its own on the machine.
+ */
+static uint32_t container_offset(void)
+{
+	struct cgroup *cpu = &work.pass.cgroups[PASS_CPU];
+	size_t length = deciding_level(work.limits.cpu_from, cpu);
+	char next = cpu->dir[length];
+	struct statx stx = { 0 };
+	uint64_t hash = 0;
+
+	if (!cpu->has_root) {
+		cpu->dir[length] = '\0';
+		sys5(SYS_statx, AT_FDCWD, cpu->dir, AT_NO_AUTOMOUNT, STATX_INO, &stx);
+		cpu->dir[length] = next;
+		hash = stx.stx_ino;
+	}
+	for (size_t i = 0; i < length; i++)
+		hash = hash * 31 + (unsigned char)cpu->dir[i];
+	return (uint32_t)(hash * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+}
+
+static void prepare(void)
+{
+	const struct env *env = &work.env;
+
+	answers.affinity = env_value(env, ENV_AFFINITY, 1);
+	answers.ignore_pin = env_has(env, ENV_PIN);
+	answers.conf = env_value(env, ENV_CONF, 0);
+	answers.files = env_value(env, ENV_FILES, 0);
+	answers.page_size = (uint32_t)getauxval(AT_PAGESZ);
+	if (answers.threads && answers.affinity)
+		answers.offset = container_offset();
+	if (env_has(env, ENV_REFRESH))
+		work.next = now() + (int64_t)env->value[ENV_REFRESH] * 1000;
+}
+
+static void warn_refused(void)
+{
+	static const enum env_variable switches[] = { ENV_AFFINITY, ENV_PIN, ENV_FILES, ENV_CONF, ENV_REFRESH };
+
+	env_warn(&work.options, &work.env, ENV_GROUPS, "the default variables");
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		env_warn(&work.options, &work.env, switches[i], "the default");
+}
+
+/* Once per process image, as soon as there is an environment. */
+static void start(void)
+{
+	int from = NOT_YET;
+
+	if (!environ || !getauxval || !atomic_compare_exchange_strong(&state, &from, STARTING))
+		return;
+	if (!env_is_secure()) {
+		work.options.size = sizeof(work.options);
+		work.limits.size = sizeof(work.limits);
+		env_read(&work.options, &work.env);
+		log_configure(&work.env);
+		if (log_wants(CGTUNE_LOG_WARNING))
+			work.options.report = log_report;
+		if (!env_is_off(&work.env) && !is_skipped() && compute() == 0) {
+			prepare();
+			warn_refused();
+		}
+	}
+	state = READY;
+}
+
+static void refresh(int64_t time)
+{
+	if (!take_turn())
+		return;
+	if (time >= work.next) {
+		compute();
+		work.next = time + (int64_t)work.env.value[ENV_REFRESH] * 1000;
+	}
+	end_turn();
+}
+
+/*
+ * Fresh, as the kernel's own figure is. Not at the start, where it would make
+ * each program wait while memory.stat gathers what all CPUs have counted.
+ */
+uint64_t preload_available(void)
+{
+	static _Atomic uint64_t last = CGTUNE_UNKNOWN;
+	static _Atomic int64_t next;
+	uint64_t limit = answers.memory, left = CGTUNE_UNKNOWN;
+	int64_t time = now();
+
+	if (time >= next && take_turn()) {
+		if (pass_open(&work.pass, &work.options, &work.env) == 0) {
+			left = usage_left(&work.pass, deciding_level(work.limits.memory_from,
+					  &work.pass.cgroups[PASS_MEMORY]), limit);
+			pass_close(&work.pass);
+		}
+		last = left;
+		next = time + AVAILABLE_MS;
+		end_turn();
+	}
+	return util_min(last, limit);
+}
+
+const struct preload_answers *preload_answers(void)
+{
+	static const struct preload_answers real;
+
+	if (state == NOT_YET)
+		start();
+	if (state != READY)
+		return &real;
+	if (work.next) {
+		int64_t time = now();
+
+		if (time >= work.next)
+			refresh(time);
+	}
+	return &answers;
+}
+
+/* Fewer CPUs, fewer malloc arenas: the allocator does not ask sysconf(3). The user's own count stays. */
+static void set_arenas(void)
+{
+	const char *tunables = env_get("GLIBC_TUNABLES");
+
+	if (!answers.threads || !mallopt || env_get("MALLOC_ARENA_MAX") ||
+	    (tunables && strstr(tunables, "glibc.malloc.arena_max")))
+		return;
+	mallopt(M_ARENA_MAX, (int)util_min(answers.threads, 4096) * (int)ARENAS_PER_CPU);
+}
+
+static __attribute__((constructor)) void preload(void)
+{
+	start();
+	if (!work.plan.size)			/* off, skipped, secure, or not known */
+		return;
+	table_make(&(struct table_input){
+		.plan = &work.plan, .memory = table_memory(&work.limits), .known = TABLE_ALL_GROUPS,
+		.groups = env_value(&work.env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT)),
+	}, &work.table);
+	if (work.table.count)
+		preload_environ(&work.table);
+	set_arenas();
+}
