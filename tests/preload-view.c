@@ -96,14 +96,14 @@ static void raw_masks(void)
 	static const size_t sizes[] = { 0, 1, 4, 7, 8, 9, 12, 16, 24, 63, 64, 128, 136, 512, 1024 };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		unsigned char mask[MASK_SIZE];
+		unsigned char mask[MASK_SIZE + 8];
 		int r;
 
 		memset(mask, 0xA5, sizeof(mask));
 		errno = 7777;
 		r = sched_getaffinity(0, sizes[i], (cpu_set_t *)mask);
 		printf("raw %zu %d %d ", sizes[i], r, errno);
-		for (size_t at = 0; at < sizes[i] + 8 && at < sizeof(mask); at++)
+		for (size_t at = 0; at < sizes[i] + 8; at++)
 			printf("%02x", mask[at]);
 		memset(mask, 0xA5, sizeof(mask));
 		r = pthread_getaffinity_np(pthread_self(), sizes[i], (cpu_set_t *)mask);
