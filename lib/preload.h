@@ -38,9 +38,11 @@ uint64_t preload_available(void);
 void *preload_next(const char *name, void *_Atomic *cache);
 #define PRELOAD_NEXT(name) __extension__({ static void *_Atomic cache; preload_next(name, &cache); })
 
-/* Give the process an environment with these changes. */
+/* Entries that the environment may need; and the environment with these changes, in room
+ * for so many. Room and table stay in use. */
+size_t preload_environ_count(void);
 struct table;
-void preload_environ(const struct table *table);
+void preload_environ(const struct table *table, char **room);
 
 /* A result of the kernel as the C library gives it: -1 and errno, or the result. */
 int preload_result(long r);
