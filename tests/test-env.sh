@@ -89,6 +89,8 @@ is "--runtime" "$(env_of CGTUNE_MEMORY=1G -- --runtime node,java --json | "$json
 921MiB"
 is "--runtime 0: none" "$(env_of CGTUNE_MEMORY=1G -- --runtime 0)" ""
 is "CGTUNE_ENV" "$(env_of CGTUNE_MEMORY=1G CGTUNE_ENV=node -- --json | "$json" NODE_OPTIONS)" "--max-old-space-size=768"
+is "the groups are told, too, or the preload object would take them back" \
+	"$(env_of CGTUNE_MEMORY=1G CGTUNE_ENV=node -- --json | "$json" CGTUNE_ENV)" node
 is "--runtime goes before CGTUNE_ENV" "$(env_of CGTUNE_MEMORY=1G CGTUNE_ENV=node -- --runtime 0)" ""
 is "a group that was dropped is taken back" \
 	"$(env_of NODE_OPTIONS=a 'CGTUNE_SET=NODE_OPTIONS=a;' -- --format=export)" "unset NODE_OPTIONS

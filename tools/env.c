@@ -15,8 +15,7 @@ static const char *const formats[] = { [SHELL] = "shell", [EXPORT] = "export", [
 
 struct arguments {
 	enum format format;
-	bool has_groups;
-	uint64_t groups;
+	const char *runtime;
 };
 
 static const struct argp_option options[] = {
@@ -45,8 +44,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		arguments->format = JSON;
 		return 0;
 	case KEY_RUNTIME:
-		arguments->groups = tuning_groups(argument);
-		arguments->has_groups = true;
+		arguments->runtime = tuning_runtime(argument);
 		return 0;
 	case KEY_FORMAT:
 		arguments->format = parse_format(argument);
@@ -102,8 +100,10 @@ static void print_all(enum format format, const struct tuning *tuning)
 	const char *marker = tuning->off ? NULL : tuning_marker(tuning);
 	struct json_object *object = format == JSON ? json_object_new_object() : NULL;
 
+	if (marker && tuning->runtime)
+		print(format, object, TUNING_RUNTIME, tuning->runtime);
 	for (unsigned i = 0; i < TABLE_VARIABLES && !tuning->off; i++)
-		if (*table->values[i])
+		if (table->values[i])
 			print(format, object, table_name(i), table->values[i]);
 	if (marker)
 		print(format, object, ENV_MARKER, marker);
@@ -127,7 +127,7 @@ int tool_env(int argc, char **argv)
 	int r;
 
 	tool_parse(&argp, argc, argv, &arguments);
-	r = tuning_read(arguments.has_groups ? &arguments.groups : NULL, NULL, &tuning);
+	r = tuning_read(arguments.runtime, NULL, &tuning);
 	if (r < 0)
 		return tool_failed("the limits", r);
 	print_all(arguments.format, &tuning);

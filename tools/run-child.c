@@ -98,8 +98,9 @@ static void stop_like(int signal)
 	close(tty);
 	sigemptyset(&one);
 	sigaddset(&one, signal);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	/* In this order it is one with the terminal's own, which may be pending, and stops us once. */
 	raise(signal);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
 	if (signal == SIGTSTP)
 		sigprocmask(SIG_BLOCK, &one, NULL);
 }

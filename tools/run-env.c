@@ -129,7 +129,7 @@ static void explain_kept(const struct tuning *tuning)
 	for (unsigned i = 0; i < TABLE_VARIABLES && tuning->plan.tuned; i++) {
 		const char *now = env_get(table_name(i));
 
-		if (!now || *tuning->table.values[i] || env_is_ours(marker, table_name(i), now))
+		if (!now || tuning->table.values[i] || env_is_ours(marker, table_name(i), now))
 			continue;
 		fprintf(stderr, "cgtune: environment: %s=", table_name(i));
 		tool_print_safe(stderr, now);
@@ -158,7 +158,7 @@ int environment_set(const struct run_options *options, const char *object)
 {
 	struct tuning tuning;
 	char *list = NULL;
-	int r = tuning_read(options->groups, NULL, &tuning);
+	int r = tuning_read(options->runtime, NULL, &tuning);
 
 	if (r < 0)
 		return r;
@@ -170,6 +170,8 @@ int environment_set(const struct run_options *options, const char *object)
 			explain_assignment(change->name, change->value);
 		r = set(change->name, change->value);
 	}
+	if (r == 0 && !tuning.off && options->runtime)
+		r = set(TUNING_RUNTIME, options->runtime);
 	if (r == 0 && !tuning.off)
 		list = preload_list(object);
 	if (list && options->why)
@@ -184,7 +186,7 @@ int environment_print(const struct run_options *options, const char *object, con
 {
 	struct tuning tuning;
 	char *list;
-	int r = tuning_read(options->groups, limits, &tuning);
+	int r = tuning_read(options->runtime, limits, &tuning);
 
 	if (r < 0)
 		return run_failed("the limits", "%s", cgtune_strerror(r));
@@ -199,6 +201,8 @@ int environment_print(const struct run_options *options, const char *object, con
 		else
 			printf("unset %s\n", change->name);
 	}
+	if (options->runtime)
+		printf(TUNING_RUNTIME "=%s\n", options->runtime);
 	list = preload_list(object);
 	if (list)
 		printf(PRELOAD "=%s\n", list);

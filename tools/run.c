@@ -37,7 +37,6 @@ static const struct argp_option options[] = {
 
 struct arguments {
 	struct run_options run;
-	uint64_t groups;
 	bool gc, others;		/* others: options that --gc does not go with */
 };
 
@@ -169,9 +168,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		run->in_scope = true;
 		return 0;
 	case KEY_RUNTIME:
-		arguments->groups = tuning_groups(argument);
-		run->groups = &arguments->groups;
-		run->runtime = argument;
+		run->runtime = tuning_runtime(argument);
 		return 0;
 	case KEY_GC:
 		arguments->gc = true;

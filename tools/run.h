@@ -20,8 +20,7 @@ struct run_options {
 	uint64_t memory, memory_high;	/* CGTUNE_UNLIMITED: not asked for */
 	const char *cpuset;		/* these: NULL: not asked for */
 	const char *name;
-	const char *runtime;		/* as it was given, for who passes it on */
-	const uint64_t *groups;		/* what it means; NULL: as CGTUNE_ENV says */
+	const char *runtime;
 	bool summary, why, dry_run;
 	bool in_scope;			/* systemd made the cgroup that we are in for us alone */
 	char **argv;			/* the command */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-uint64_t tuning_groups(const char *list)
+const char *tuning_runtime(const char *list)
 {
 	uint64_t groups;
 	char why[160];
@@ -16,7 +16,7 @@ uint64_t tuning_groups(const char *list)
 		snprintf(why, sizeof(why), "--runtime wants %s", env_groups_wants);
 		tool_usage(list, why);
 	}
-	return groups;
+	return list;
 }
 
 static void warn(const struct cgtune_report *report, void *user)
@@ -48,7 +48,7 @@ static void assume(const struct tuning_limits *assumed, struct cgtune_limits *li
 		limits->memory_source = CGTUNE_SOURCE_CGROUP;
 }
 
-int tuning_read(const uint64_t *groups, const struct tuning_limits *assumed, struct tuning *ret)
+int tuning_read(const char *runtime, const struct tuning_limits *assumed, struct tuning *ret)
 {
 	const struct cgtune_options options = { .size = sizeof(options), .report = warn };
 	uint64_t wanted;
@@ -57,7 +57,10 @@ int tuning_read(const uint64_t *groups, const struct tuning_limits *assumed, str
 
 	env_read(&options, &env);
 	env_warn(&options, &env, ENV_GROUPS, "the default variables");
-	wanted = groups ? *groups : env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT));
+	wanted = env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT));
+	ret->runtime = runtime ? runtime : env_has(&env, ENV_GROUPS) ? env_get(TUNING_RUNTIME) : NULL;
+	if (runtime)
+		env_groups(runtime, &wanted);
 	ret->off = env_is_off(&env);
 	ret->limits.size = sizeof(ret->limits);
 	ret->plan.size = sizeof(ret->plan);

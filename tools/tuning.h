@@ -13,10 +13,11 @@ struct tuning {
 	struct cgtune_plan plan;
 	struct table table;		/* its changes point into it: not to be copied */
 	bool off;			/* CGTUNE=off: nothing is to be done at all */
+	const char *runtime;		/* the list of groups that was gone by; NULL: the default */
 };
 
-/* A list of groups as --runtime has it; wrong usage ends the command. */
-uint64_t tuning_groups(const char *list);
+/* Look at a list of groups as --runtime has it: wrong usage ends the command. */
+const char *tuning_runtime(const char *list);
 
 /* Limits that are not there yet, which tighten those that are. */
 struct tuning_limits {
@@ -26,10 +27,16 @@ struct tuning_limits {
 };
 
 /*
- * Read, plan, and compare with the environment; warnings go to stderr. groups: NULL: as
- * CGTUNE_ENV says. assumed: NULL, or limits to come. 0; or why the limits cannot be read.
+ * Read, plan, and compare with the environment; warnings go to stderr. runtime: the groups,
+ * as tuning_runtime() has seen them; NULL: as CGTUNE_ENV says. assumed: NULL, or limits to come. 0; or why the limits cannot be read.
  */
-int tuning_read(const uint64_t *groups, const struct tuning_limits *assumed, struct tuning *ret);
+int tuning_read(const char *runtime, const struct tuning_limits *assumed, struct tuning *ret);
+
+/*
+ * The variable that tells the preload object of the same groups: it would take back those
+ * of others, as nobody asked it for them.
+ */
+#define TUNING_RUNTIME "CGTUNE_ENV"
 
 /* The marker as it is to be, changed or not; NULL: none. */
 const char *tuning_marker(const struct tuning *tuning);

@@ -20,29 +20,38 @@ static int really_allowed(void)
 	return cpus;
 }
 
-/* What many programs do: look where we may run, run somewhere else, go back. */
-static int saved_and_restored(void)
+/* Pins to every CPU of what we are told in turn, and goes back; the count of CPUs that it worked for. */
+static int pin_to_each(cpu_set_t *told)
 {
-	cpu_set_t saved, one;
+	int pinned = 0;
+	cpu_set_t one;
 
-	if (sched_getaffinity(0, sizeof(saved), &saved))
+	if (sched_getaffinity(0, sizeof(*told), told))
 		return -1;
-	CPU_ZERO(&one);
-	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
-		if (CPU_ISSET(cpu, &saved))
-			CPU_SET(cpu, &one);
-	if (sched_setaffinity(0, sizeof(one), &one) || sched_setaffinity(0, sizeof(saved), &saved))
-		return -1;
-	return really_allowed();
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		if (CPU_ISSET(cpu, told) && !sched_setaffinity(0, sizeof(one), &one))
+			pinned++;
+	}
+	return pinned;
 }
 
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "cpus";
 	struct sysinfo info;
+	cpu_set_t told;
 
-	if (!strcmp(what, "restore")) {
-		printf("%d\n", saved_and_restored());
+	if (!strcmp(what, "pin")) {
+		printf("%d\n", pin_to_each(&told));
+	} else if (!strcmp(what, "pinned")) {
+		pin_to_each(&told);
+		printf("%d\n", really_allowed());
+	} else if (!strcmp(what, "restore")) {
+		pin_to_each(&told);
+		sched_setaffinity(0, sizeof(told), &told);
+		printf("%d\n", really_allowed());
 	} else if (!strcmp(what, "memory")) {
 		sysinfo(&info);
 		printf("%llu\n", (unsigned long long)info.totalram * info.mem_unit);
