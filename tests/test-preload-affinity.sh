@@ -14,6 +14,15 @@ cases preload-affinity
 for case in $("$programs/preload-affinity" --list); do
 	ok "natively: $(echo "$case" | tr _ ' ')" native "$programs/preload-affinity" "$case"
 done
+some=$(($(nproc) - 1))
+if test "$some" -gt 1; then
+	for case in $("$programs/preload-affinity" --list); do
+		ok "$some CPUs: $(echo "$case" | tr _ ' ')" limited CGTUNE_CPUS="$some" "$programs/preload-affinity" "$case"
+	done
+	is "CGTUNE_CPUS=$some" "$(limited CGTUNE_CPUS="$some" "$programs/preload-view" counts | value onln)" "$some"
+else
+	skip "more than one CPU of more" "there are two"
+fi
 ok "CGTUNE_AFFINITY=0: the mask is the real one" limited CGTUNE_AFFINITY=0 "$programs/preload-affinity" \
 	as_many_real_ids_as_threads "$(nproc)"
 

@@ -75,6 +75,9 @@ squeezed() {
 for n in 3 4 5 6; do
 	is "$n descriptors, 1 to 3 of them free" "$(squeezed "$object" -n $n)" "$(squeezed "$tmp/empty.so" -n $n)"
 done
+for kilobytes in 64 96 128 160 256; do
+	is "a stack of $kilobytes KiB" "$(squeezed "$object" -s $kilobytes)" "$(squeezed "$tmp/empty.so" -s $kilobytes)"
+done
 least=2000
 while test "$(squeezed "$tmp/empty.so" -v $least)" != 0 && test $least -lt 20000; do
 	least=$((least + 100))
