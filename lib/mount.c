@@ -5,8 +5,10 @@
 #include "sys.h"
 #include "util.h"
 
+#include <asm/statfs.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 #include <string.h>
 
@@ -57,12 +59,21 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
 	return 0;
 }
 
+/* Whether a directory is in a cgroup file system of this version. */
+static bool is_cgroupfs(const char *dir, int version)
+{
+	struct statfs fs;
+
+	return sys2(SYS_statfs, dir, &fs) == 0 &&
+	       (unsigned long)fs.f_type == (version == 2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+}
+
 /*
  * Whether the whole hierarchy of this version is mounted at a directory: from
- * two calls on that directory (Linux 6.8), whatever the number of mounts. In a
- * cgroup namespace "whole" ends at the namespace's root; the hierarchy's own
- * root is inode 1 (cgroup_setup_root(), kernel/cgroup/cgroup.c). 1; 0; or
- * -EOPNOTSUPP: this kernel does not say.
+ * two calls on that directory, whatever the number of mounts. The hierarchy's
+ * own root is inode 1 (cgroup_setup_root(), kernel/cgroup/cgroup.c). In a
+ * cgroup namespace "whole" ends at the namespace's root, of which statmount(2)
+ * tells (Linux 6.8). 1; 0; or -EOPNOTSUPP: this kernel does not say.
  */
 static int is_whole_hierarchy(const char *point, int version, union scratch *scratch, bool *has_root)
 {
@@ -76,6 +87,8 @@ static int is_whole_hierarchy(const char *point, int version, union scratch *scr
 	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT,
 		 STATX_WANT_MNT_ID_UNIQUE | STATX_INO, &stx) < 0)
 		return 0;
+	if (stx.stx_ino == 1)
+		return *has_root = is_cgroupfs(point, version);
 	if (!(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE))
 		return -EOPNOTSUPP;
 	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
@@ -88,7 +101,6 @@ static int is_whole_hierarchy(const char *point, int version, union scratch *scr
 	    strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") != 0 ||
 	    strcmp(strings + answer.mnt_root, "/") != 0)
 		return 0;
-	*has_root = stx.stx_ino == 1;
 	return 1;
 }
 

@@ -19,9 +19,11 @@
 
 #define WORDS 128			/* 8,192 CPUs, the most that Linux has */
 
-/* The mask of which a part was last shown, and how much. Written while the count is odd. */
+/* The mask of which a part was last shown, and how much. Odd while it is written, by a thread
+ * of this process: in a forked child nobody would end what one of its parent's began. */
 static struct {
 	_Atomic unsigned count;
+	_Atomic int32_t writer;
 	unsigned shown;
 	size_t words;
 	mask_word mask[WORDS];
@@ -29,17 +31,28 @@ static struct {
 
 static void remember(const mask_word *mask, size_t words, unsigned shown)
 {
-	unsigned count = full.count;
+	int32_t pid, writer;
 
-	if (full.shown == shown && mask_same(full.mask, full.words, mask, words))
+	if (words > WORDS || (!(full.count & 1) && full.shown == shown &&
+			      mask_same(full.mask, full.words, mask, words)))
 		return;
+	pid = (int32_t)sys0(SYS_getpid);
+	writer = full.writer;
 	/* Another thread's will do: threads of one process that differ in it are rare. */
-	if (words > WORDS || count & 1 || !atomic_compare_exchange_strong(&full.count, &count, count + 1))
+	if (writer == pid || !atomic_compare_exchange_strong(&full.writer, &writer, pid))
 		return;
+	full.count |= 1;
 	full.shown = shown;
 	full.words = words;
 	memcpy(full.mask, mask, words * sizeof(*mask));
-	atomic_store(&full.count, count + 2);
+	full.count++;
+	full.writer = 0;
+}
+
+/* Whether the kernel can read a mask: it looks at that before it looks for the thread. */
+static bool is_readable(const mask_word *mask, size_t words)
+{
+	return sys3(SYS_sched_setaffinity, INT_MAX, words * sizeof(*mask), mask) != -EFAULT;
 }
 
 /* If a mask is the one that was shown, copy the one that it stands for. Its words, or 0.
@@ -50,7 +63,7 @@ static size_t recall(const mask_word *mask, size_t words, mask_word full_mask[WO
 	mask_word part[WORDS];
 	size_t n = full.words;
 
-	if (!shown || !mask)
+	if (!shown || !is_readable(mask, words))
 		return 0;
 	memcpy(full_mask, full.mask, n * sizeof(*full_mask));
 	if (count & 1 || full.count != count)
@@ -64,6 +77,12 @@ static size_t recall(const mask_word *mask, size_t words, mask_word full_mask[WO
 static bool is_self(pid_t pid)
 {
 	return pid == 0 || pid == sys0(SYS_gettid) || pid == sys0(SYS_getpid);
+}
+
+/* Whether a number is that of a thread of this process. */
+static bool is_ours(pid_t tid)
+{
+	return tid == 0 || sys3(SYS_tgkill, sys0(SYS_getpid), tid, 0) == 0;
 }
 
 static long get_real(pid_t pid, size_t size, void *mask)
@@ -130,10 +149,11 @@ _public_ int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *ma
 	return next ? next(thread, size, mask) : ENOSYS;
 }
 
+/* Any thread of this process: one often restores another's mask. */
 _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 {
 	mask_word full_mask[WORDS];
-	int words = is_self(pid) ? translate(size, mask, full_mask) : 0;
+	int words = is_ours(pid) ? translate(size, mask, full_mask) : 0;
 
 	if (words < 0)
 		return 0;
@@ -142,7 +162,6 @@ _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 	return preload_result(sys3(SYS_sched_setaffinity, pid, size, mask));
 }
 
-/* Any thread of this process: one often restores another's mask. */
 _public_ int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
 {
 	int (*next)(pthread_t, size_t, const cpu_set_t *) =

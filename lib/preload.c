@@ -15,26 +15,28 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#define AVAILABLE_MS 100		/* how old what is left of the memory may be */
 #define ARENAS_PER_CPU (sizeof(long) == 8 ? 8 : 2)	/* glibc's own formula */
 
-/* Computing reads some files, and is done by one thread: all of it is static, as the
- * stack may be small. */
-static struct {
-	struct cgtune_options options;
-	struct env env;
+static struct cgtune_options options;
+static struct env env;
+static struct cgtune_plan plan;
+
+/* What computing needs, and what the environment is made of: the kernel's memory, not this
+ * object's, as not all programs have limits. */
+static struct work {
+	struct table table;
 	struct pass pass;
 	struct cgtune_limits limits;
-	struct cgtune_plan plan;
-	struct table table;
 	bool found;			/* pass knows the cgroups */
-	_Atomic int64_t next;		/* millisecond at which to look again; 0: never */
-} work;
+	char *environment[];
+} *work;
 
+static _Atomic int64_t refresh_at;	/* millisecond; 0: never */
 static struct preload_answers answers;
 static _Atomic int state;		/* of the answers: one of these */
 enum { NOT_YET, STARTING, READY };
@@ -84,7 +86,7 @@ static int walk(struct pass *pass, void *limits)
 {
 	int r = limit_walk(pass, limits);
 
-	work.found = r == 0;
+	work->found = r == 0;
 	return r;
 }
 
@@ -93,30 +95,11 @@ static int read_limits(void)
 {
 	int r = -ENODEV;
 
-	if (work.found) {
-		work.pass.retry = true;
-		r = walk(&work.pass, &work.limits);
+	if (work->found) {
+		work->pass.retry = true;
+		r = walk(&work->pass, &work->limits);
 	}
-	return r == -ENODEV ? pass_find_and(&work.pass, walk, &work.limits) : r;
-}
-
-static int compute(void)
-{
-	uint64_t memory;
-	int r = pass_open(&work.pass, &work.options, &work.env);
-
-	if (r < 0)
-		return r;
-	work.pass.explain = log_wants(CGTUNE_LOG_DEBUG);
-	r = read_limits();
-	memory = r == 0 ? table_memory(&work.limits) : CGTUNE_UNLIMITED;
-	pass_close(&work.pass);
-	if (r < 0)
-		return r;
-	plan_make(&work.options, &work.env, &work.limits, &work.plan);
-	answers.threads = work.plan.tuned & CGTUNE_CPU ? work.plan.threads : 0;
-	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
-	return 0;
+	return r == -ENODEV ? pass_find_and(&work->pass, walk, &work->limits) : r;
 }
 
 /* The directory of the level that decided, or the cgroup's own. */
@@ -129,6 +112,37 @@ static size_t deciding_level(const char *from, const struct cgroup *cgroup)
 	return length ? length - 1 : cgroup->length;
 }
 
+/* What is left at the level whose limit decided. Half of it is enough not to look closer. */
+static uint64_t available(uint64_t limit)
+{
+	struct pass *pass = &work->pass;
+	size_t level = deciding_level(work->limits.memory_from, &pass->cgroups[PASS_MEMORY]);
+
+	return util_min(usage_left(pass, level, limit, limit / 2), limit);
+}
+
+static int compute(void)
+{
+	uint64_t memory, left = 0;
+	int r = pass_open(&work->pass, &options, &env);
+
+	if (r < 0)
+		return r;
+	work->pass.explain = log_wants(CGTUNE_LOG_DEBUG);
+	r = read_limits();
+	memory = r == 0 ? table_memory(&work->limits) : CGTUNE_UNLIMITED;
+	if (memory != CGTUNE_UNLIMITED)
+		left = available(memory);
+	pass_close(&work->pass);
+	if (r < 0)
+		return r;
+	plan_make(&options, &env, &work->limits, &plan);
+	answers.threads = plan.tuned & CGTUNE_CPU ? plan.threads : 0;
+	answers.available = left;
+	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
+	return 0;
+}
+
 /*
  * Where the shown CPUs begin: the same for all of a container, another in the
  * next one, so that those that pin their threads do not all pin them to the
@@ -137,8 +151,8 @@ static size_t deciding_level(const char *from, const struct cgroup *cgroup)
  */
 static uint32_t container_offset(void)
 {
-	struct cgroup *cpu = &work.pass.cgroups[PASS_CPU];
-	size_t length = deciding_level(work.limits.cpu_from, cpu);
+	struct cgroup *cpu = &work->pass.cgroups[PASS_CPU];
+	size_t length = deciding_level(work->limits.cpu_from, cpu);
 	char next = cpu->dir[length];
 	struct statx stx = { 0 };
 	uint64_t hash = 0;
@@ -156,26 +170,47 @@ static uint32_t container_offset(void)
 
 static void prepare(void)
 {
-	const struct env *env = &work.env;
-
-	answers.affinity = env_value(env, ENV_AFFINITY, 1);
-	answers.ignore_pin = env_has(env, ENV_PIN);
-	answers.conf = env_value(env, ENV_CONF, 0);
-	answers.files = env_value(env, ENV_FILES, 0);
+	answers.affinity = env_value(&env, ENV_AFFINITY, 1);
+	answers.ignore_pin = env_has(&env, ENV_PIN);
+	answers.conf = env_value(&env, ENV_CONF, 0);
+	answers.files = env_value(&env, ENV_FILES, 0);
 	answers.page_size = (uint32_t)getauxval(AT_PAGESZ);
 	if (answers.threads && answers.affinity)
 		answers.offset = container_offset();
-	if (env_has(env, ENV_REFRESH))
-		work.next = now() + (int64_t)env->value[ENV_REFRESH] * 1000;
+	if (env_has(&env, ENV_REFRESH))
+		refresh_at = now() + (int64_t)env.value[ENV_REFRESH] * 1000;
 }
 
 static void warn_refused(void)
 {
 	static const enum env_variable switches[] = { ENV_AFFINITY, ENV_PIN, ENV_FILES, ENV_CONF, ENV_REFRESH };
 
-	env_warn(&work.options, &work.env, ENV_GROUPS, "the default variables");
+	env_warn(&options, &env, ENV_GROUPS, "the default variables");
 	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
-		env_warn(&work.options, &work.env, switches[i], "the default");
+		env_warn(&options, &env, switches[i], "the default");
+}
+
+static void change_environment(void)
+{
+	table_make(&(struct table_input){
+		.plan = &plan, .memory = table_memory(&work->limits), .known = TABLE_ALL_GROUPS,
+		.groups = env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT)),
+	}, &work->table);
+	if (work->table.count)
+		preload_environ(&work->table, work->environment);
+}
+
+static bool get_room(void)
+{
+	size_t size = sizeof(*work) + preload_environ_count() * sizeof(char *);
+	long room = sys6(SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (room < 0 && room > -4096)
+		return false;
+	work = (struct work *)room;
+	work->limits.size = sizeof(work->limits);
+	return true;
 }
 
 /* Once per process image, as soon as there is an environment. */
@@ -183,18 +218,19 @@ static void start(void)
 {
 	int from = NOT_YET;
 
-	if (!environ || !getauxval || !atomic_compare_exchange_strong(&state, &from, STARTING))
+	/* While the libraries of this one's are still being loaded, nothing of the kind is there. */
+	if (!&environ || !environ || !getauxval || !atomic_compare_exchange_strong(&state, &from, STARTING))
 		return;
 	if (!env_is_secure()) {
-		work.options.size = sizeof(work.options);
-		work.limits.size = sizeof(work.limits);
-		env_read(&work.options, &work.env);
-		log_configure(&work.env);
+		options.size = sizeof(options);
+		env_read(&options, &env);
+		log_configure(&env);
 		if (log_wants(CGTUNE_LOG_WARNING))
-			work.options.report = log_report;
-		if (!env_is_off(&work.env) && !is_skipped() && compute() == 0) {
+			options.report = log_report;
+		if (!env_is_off(&env) && !is_skipped() && get_room() && compute() == 0) {
 			prepare();
 			warn_refused();
+			change_environment();
 		}
 	}
 	state = READY;
@@ -204,35 +240,11 @@ static void refresh(int64_t time)
 {
 	if (!take_turn())
 		return;
-	if (time >= work.next) {
+	if (time >= refresh_at) {
 		compute();
-		work.next = time + (int64_t)work.env.value[ENV_REFRESH] * 1000;
+		refresh_at = time + (int64_t)env.value[ENV_REFRESH] * 1000;
 	}
 	end_turn();
-}
-
-/*
- * Fresh, as the kernel's own figure is. Not at the start, where it would make
- * each program wait while memory.stat gathers what all CPUs have counted.
- */
-uint64_t preload_available(void)
-{
-	static _Atomic uint64_t last = CGTUNE_UNKNOWN;
-	static _Atomic int64_t next;
-	uint64_t limit = answers.memory, left = CGTUNE_UNKNOWN;
-	int64_t time = now();
-
-	if (time >= next && take_turn()) {
-		if (pass_open(&work.pass, &work.options, &work.env) == 0) {
-			left = usage_left(&work.pass, deciding_level(work.limits.memory_from,
-					  &work.pass.cgroups[PASS_MEMORY]), limit);
-			pass_close(&work.pass);
-		}
-		last = left;
-		next = time + AVAILABLE_MS;
-		end_turn();
-	}
-	return util_min(last, limit);
 }
 
 const struct preload_answers *preload_answers(void)
@@ -243,10 +255,10 @@ const struct preload_answers *preload_answers(void)
 		start();
 	if (state != READY)
 		return &real;
-	if (work.next) {
+	if (refresh_at) {
 		int64_t time = now();
 
-		if (time >= work.next)
+		if (time >= refresh_at)
 			refresh(time);
 	}
 	return &answers;
@@ -266,13 +278,5 @@ static void set_arenas(void)
 static __attribute__((constructor)) void preload(void)
 {
 	start();
-	if (!work.plan.size)			/* off, skipped, secure, or not known */
-		return;
-	table_make(&(struct table_input){
-		.plan = &work.plan, .memory = table_memory(&work.limits), .known = TABLE_ALL_GROUPS,
-		.groups = env_value(&work.env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT)),
-	}, &work.table);
-	if (work.table.count)
-		preload_environ(&work.table);
 	set_arenas();
 }

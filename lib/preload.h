@@ -17,6 +17,7 @@ struct preload_answers {
 	/* 0: the real one. Read and written one by one: none depends on another. */
 	_Atomic uint32_t threads;
 	_Atomic uint64_t memory;	/* bytes: the limit */
+	_Atomic uint64_t available;	/* bytes left of it then */
 
 	/* Written at the start only. */
 	bool affinity;			/* affinity calls are answered */
@@ -30,17 +31,16 @@ struct preload_answers {
 /* The answers, computed before unless this is another thread's first call. */
 const struct preload_answers *preload_answers(void);
 
-/* Bytes of memory that are left, where memory is not 0: read anew, unless that was done a moment ago. */
-uint64_t preload_available(void);
-
 /* The next definition of a function behind this object's, as RTLD_NEXT of dlsym(3), but with
  * no lock and no memory; NULL: none. cache: where it is remembered. */
 void *preload_next(const char *name, void *_Atomic *cache);
 #define PRELOAD_NEXT(name) __extension__({ static void *_Atomic cache; preload_next(name, &cache); })
 
-/* Give the process an environment with these changes. */
+/* Entries that the environment may need; and the environment with these changes, in room
+ * for so many. Room and table stay in use. */
+size_t preload_environ_count(void);
 struct table;
-void preload_environ(const struct table *table);
+void preload_environ(const struct table *table, char **room);
 
 /* A result of the kernel as the C library gives it: -1 and errno, or the result. */
 int preload_result(long r);

@@ -141,14 +141,25 @@ uint64_t table_memory(const struct cgtune_limits *limits)
 	return limits->memory != CGTUNE_UNLIMITED ? limits->memory : limits->memory_high;
 }
 
-/* The value that is wanted; "" for none. */
-static void make_value(const struct table_input *in, unsigned i, char value[TABLE_VALUE_SIZE])
+/* "NAME=" and a value; the value alone, or NULL for none. */
+static const char *make_entry(const char *name, struct text *text)
 {
-	struct text text = { value, TABLE_VALUE_SIZE, 0 };
+	text_add(text, name);
+	text_add(text, "=");
+	return text->buffer + text->length;
+}
 
-	value[0] = '\0';
-	if (in->groups & ENV_GROUP_BIT(variables[i].group))
-		variables[i].value(in, &text);
+static const char *make_value(const struct table_input *in, unsigned i, char entry[TABLE_ENTRY_SIZE])
+{
+	struct text text = { entry, TABLE_ENTRY_SIZE, 0 }, value;
+	const char *start;
+
+	if (!(in->groups & ENV_GROUP_BIT(variables[i].group)))
+		return NULL;
+	start = make_entry(variables[i].name, &text);
+	value = (struct text){ entry + text.length, TABLE_ENTRY_SIZE - text.length, 0 };
+	variables[i].value(in, &value);
+	return *start ? start : NULL;
 }
 
 static bool is_known(const struct table_input *in, unsigned i)
@@ -171,48 +182,49 @@ static const char *next_entry(const char *entry)
 	return entry + (*entry == ';');
 }
 
-static void add_change(struct table *table, const char *name, const char *value)
+static void add_change(struct table *table, const char *name, const char *value, char *entry)
 {
-	table->changes[table->count++] = (struct table_change){ name, *value ? value : NULL };
+	table->changes[table->count++] = (struct table_change){ name, value, entry };
 }
 
 /* Whether the marker lists something else than the values that are ours. */
 static bool marker_differs(const struct table_input *in, const struct table *table, const char *marker)
 {
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++)
-		if (*table->values[i] && !env_is_ours(marker, variables[i].name, table->values[i]))
+		if (table->values[i] && !env_is_ours(marker, variables[i].name, table->values[i]))
 			return true;
 	for (const char *entry = marker; entry && *entry; entry = next_entry(entry)) {
 		int i = index_of(in, entry);
 
-		if (i >= 0 && !*table->values[i])
+		if (i >= 0 && !table->values[i])
 			return true;
 	}
 	return false;
 }
 
-/* The marker's entries that are not looked at, and then ours. */
-static void make_marker(const struct table_input *in, struct table *table, const char *marker)
+/* The marker's entries that are not looked at, as long as ours still fit, and then ours. */
+static const char *make_marker(const struct table_input *in, struct table *table, const char *marker)
 {
 	struct text text = TEXT(table->marker);
+	const char *start = make_entry(ENV_MARKER, &text);
 
 	for (const char *entry = marker; entry && *entry; entry = next_entry(entry)) {
 		size_t n = strcspn(entry, ";");
 
-		if (!n || index_of(in, entry) >= 0 || text.length + n + 2 >= text.size)
+		if (!n || index_of(in, entry) >= 0 ||
+		    text.length + n + 2 > text.size - TABLE_VARIABLES * TABLE_ENTRY_SIZE)
 			continue;
 		memcpy(table->marker + text.length, entry, n);
 		text.length += n;
 		text_add(&text, ";");
 	}
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++) {
-		if (!*table->values[i])
+		if (!table->values[i])
 			continue;
-		text_add(&text, variables[i].name);
-		text_add(&text, "=");
-		text_add(&text, table->values[i]);
+		text_add(&text, table->entries[i]);
 		text_add(&text, ";");
 	}
+	return *start ? start : NULL;
 }
 
 void table_make(const struct table_input *in, struct table *ret)
@@ -220,21 +232,18 @@ void table_make(const struct table_input *in, struct table *ret)
 	const char *marker = env_get(ENV_MARKER);
 
 	ret->count = 0;
-	ret->marker[0] = '\0';
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++) {
-		const char *now;
+		const char *name = variables[i].name, *now;
 
-		make_value(in, i, ret->values[i]);
-		if (!is_known(in, i) || (!*ret->values[i] && !marker))
+		ret->values[i] = is_known(in, i) ? make_value(in, i, ret->entries[i]) : NULL;
+		if (!is_known(in, i) || (!ret->values[i] && !marker))
 			continue;
-		now = env_get(variables[i].name);
-		if (now && !env_is_ours(marker, variables[i].name, now))
-			ret->values[i][0] = '\0';		/* the user's */
-		else if (now ? strcmp(now, ret->values[i]) != 0 : *ret->values[i])
-			add_change(ret, variables[i].name, ret->values[i]);
+		now = env_get(name);
+		if (now && !env_is_ours(marker, name, now))
+			ret->values[i] = NULL;			/* the user's */
+		else if (ret->values[i] ? !now || strcmp(now, ret->values[i]) != 0 : now != NULL)
+			add_change(ret, name, ret->values[i], ret->entries[i]);
 	}
-	if (!marker_differs(in, ret, marker))
-		return;
-	make_marker(in, ret, marker);
-	add_change(ret, ENV_MARKER, ret->marker);
+	if (marker_differs(in, ret, marker))
+		add_change(ret, ENV_MARKER, make_marker(in, ret, marker), ret->marker);
 }

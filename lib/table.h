@@ -14,7 +14,7 @@
 #include "env.h"
 
 #define TABLE_VARIABLES 22
-#define TABLE_VALUE_SIZE 80
+#define TABLE_ENTRY_SIZE 112
 #define TABLE_MARKER_SIZE 4096
 
 /* What values are made of. */
@@ -30,19 +30,21 @@ struct table_input {
 struct table_change {
 	const char *name;
 	const char *value;		/* NULL: it is to be unset */
+	char *entry;			/* "NAME=value", of which value is the end */
 };
 
 /* What is to be changed in the environment; the marker comes last. */
 struct table {
 	unsigned count;
 	struct table_change changes[TABLE_VARIABLES + 1];
-	char values[TABLE_VARIABLES][TABLE_VALUE_SIZE];	/* what is ours, changed or not; "": nothing is */
+	const char *values[TABLE_VARIABLES];	/* what is ours, changed or not; NULL: nothing is */
+	char entries[TABLE_VARIABLES][TABLE_ENTRY_SIZE];
 	char marker[TABLE_MARKER_SIZE];
 };
 
 /*
- * Compare the environment with what it should hold. Values point into the
- * table. What is already as it should be is no change.
+ * Compare the environment with what it should hold. What is already as it
+ * should be is no change. Values and entries are the table's.
  */
 void table_make(const struct table_input *input, struct table *ret);
 

@@ -103,7 +103,7 @@ static void print_all(enum format format, const struct tuning *tuning)
 	if (marker && tuning->runtime)
 		print(format, object, TUNING_RUNTIME, tuning->runtime);
 	for (unsigned i = 0; i < TABLE_VARIABLES && !tuning->off; i++)
-		if (*table->values[i])
+		if (table->values[i])
 			print(format, object, table_name(i), table->values[i]);
 	if (marker)
 		print(format, object, ENV_MARKER, marker);

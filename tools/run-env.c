@@ -129,7 +129,7 @@ static void explain_kept(const struct tuning *tuning)
 	for (unsigned i = 0; i < TABLE_VARIABLES && tuning->plan.tuned; i++) {
 		const char *now = env_get(table_name(i));
 
-		if (!now || *tuning->table.values[i] || env_is_ours(marker, table_name(i), now))
+		if (!now || tuning->table.values[i] || env_is_ours(marker, table_name(i), now))
 			continue;
 		fprintf(stderr, "cgtune: environment: %s=", table_name(i));
 		tool_print_safe(stderr, now);

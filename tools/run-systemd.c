@@ -89,6 +89,7 @@ static void build(const struct run_options *options, const struct group *group, 
 	add(command, "systemd-run");
 	add(command, "--scope");
 	add(command, "--quiet");
+	add(command, "--collect");	/* a scope in which something was killed would stay, as failed */
 	if (geteuid() != 0)
 		add(command, "--user");
 	if (options->name) {
@@ -96,6 +97,8 @@ static void build(const struct run_options *options, const struct group *group, 
 		add(command, command->text[command->texts++]);
 	}
 	add_properties(command, group);
+	if (options->summary)
+		add_property(command, "CPUAccounting=yes");	/* v1: a CPU cgroup of its own without a quota, too */
 	add(command, "--");
 	add(command, self);
 	add(command, "run");
