@@ -45,7 +45,7 @@ _public_ long sysconf(int name)
 	if (name == _SC_PHYS_PAGES && answers->memory)
 		return pages(answers, answers->memory);
 	if (name == _SC_AVPHYS_PAGES && answers->memory)
-		return pages(answers, preload_available());
+		return pages(answers, answers->available);
 	return preload_real_sysconf(name);
 }
 
@@ -80,16 +80,14 @@ _public_ int sysinfo(struct sysinfo *info)
 {
 	const struct preload_answers *answers = preload_answers();
 	long r = sys1(SYS_sysinfo, info);
-	uint64_t available;
 	unsigned unit;
 
 	if (r < 0 || !answers->memory)
 		return preload_result(r);
-	available = preload_available();
 	unit = info->mem_unit ? info->mem_unit : 1;
 	lower(&info->totalram, answers->memory, unit);
-	lower(&info->freeram, available, unit);
-	lower(&info->bufferram, answers->memory - util_min(answers->memory, available), unit);
+	lower(&info->freeram, answers->available, unit);
+	lower(&info->bufferram, answers->memory - util_min(answers->memory, answers->available), unit);
 	lower(&info->sharedram, answers->memory, unit);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define MOST_BYTES (UINT64_C(1) << 26)
+#define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
 /* One view while it is made. Not on the stack, which may be small. */
 struct view {
@@ -99,7 +100,7 @@ static uint64_t most(struct slice line)
 	const struct preload_answers *answers = preload_answers();
 
 	if (begins(line, "MemFree:") || begins(line, "MemAvailable:"))
-		return preload_available();
+		return answers->available;
 	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
 		if (begins(line, shared[i]))
 			return 0;
@@ -212,7 +213,9 @@ static int fill(struct view *view, int i)
 		files[i].line(view, line);
 	file_set_close(&view->files);
 	flush(view);
-	if (r == 0 && (view->failed || sys3(SYS_lseek, view->fd, 0, SEEK_SET) < 0))
+	/* From now on it can only be read. */
+	if (r == 0 && (view->failed || sys3(SYS_lseek, view->fd, 0, SEEK_SET) < 0 ||
+		       sys3(SYS_fcntl, view->fd, F_ADD_SEALS, SEALS) < 0))
 		r = -EIO;
 	return r;
 }
@@ -229,7 +232,8 @@ int preload_open_view(const char *path, int flags)
 	if (room < 0 && room > -4096)
 		return -1;
 	view = (struct view *)room;
-	fd = view->fd = (int)sys2(SYS_memfd_create, files[i].path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	fd = view->fd = (int)sys2(SYS_memfd_create, files[i].path,
+				  MFD_ALLOW_SEALING | (flags & O_CLOEXEC ? MFD_CLOEXEC : 0));
 	if (fd >= 0 && fill(view, i) < 0) {
 		sys1(SYS_close, fd);
 		fd = -1;

@@ -20,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AVAILABLE_MS 100		/* how old what is left of the memory may be */
 #define ARENAS_PER_CPU (sizeof(long) == 8 ? 8 : 2)	/* glibc's own formula */
 
 static struct cgtune_options options;
@@ -103,25 +102,6 @@ static int read_limits(void)
 	return r == -ENODEV ? pass_find_and(&work->pass, walk, &work->limits) : r;
 }
 
-static int compute(void)
-{
-	uint64_t memory;
-	int r = pass_open(&work->pass, &options, &env);
-
-	if (r < 0)
-		return r;
-	work->pass.explain = log_wants(CGTUNE_LOG_DEBUG);
-	r = read_limits();
-	memory = r == 0 ? table_memory(&work->limits) : CGTUNE_UNLIMITED;
-	pass_close(&work->pass);
-	if (r < 0)
-		return r;
-	plan_make(&options, &env, &work->limits, &plan);
-	answers.threads = plan.tuned & CGTUNE_CPU ? plan.threads : 0;
-	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
-	return 0;
-}
-
 /* The directory of the level that decided, or the cgroup's own. */
 static size_t deciding_level(const char *from, const struct cgroup *cgroup)
 {
@@ -130,6 +110,37 @@ static size_t deciding_level(const char *from, const struct cgroup *cgroup)
 	while (length && from[length - 1] != '/')
 		length--;
 	return length ? length - 1 : cgroup->length;
+}
+
+/* What is left at the level whose limit decided. Half of it is enough not to look closer. */
+static uint64_t available(uint64_t limit)
+{
+	struct pass *pass = &work->pass;
+	size_t level = deciding_level(work->limits.memory_from, &pass->cgroups[PASS_MEMORY]);
+
+	return util_min(usage_left(pass, level, limit, limit / 2), limit);
+}
+
+static int compute(void)
+{
+	uint64_t memory, left = 0;
+	int r = pass_open(&work->pass, &options, &env);
+
+	if (r < 0)
+		return r;
+	work->pass.explain = log_wants(CGTUNE_LOG_DEBUG);
+	r = read_limits();
+	memory = r == 0 ? table_memory(&work->limits) : CGTUNE_UNLIMITED;
+	if (memory != CGTUNE_UNLIMITED)
+		left = available(memory);
+	pass_close(&work->pass);
+	if (r < 0)
+		return r;
+	plan_make(&options, &env, &work->limits, &plan);
+	answers.threads = plan.tuned & CGTUNE_CPU ? plan.threads : 0;
+	answers.available = left;
+	answers.memory = memory != CGTUNE_UNLIMITED ? memory : 0;
+	return 0;
 }
 
 /*
@@ -234,30 +245,6 @@ static void refresh(int64_t time)
 		refresh_at = time + (int64_t)env.value[ENV_REFRESH] * 1000;
 	}
 	end_turn();
-}
-
-/*
- * Fresh, as the kernel's own figure is. Not at the start, where it would make
- * each program wait while memory.stat gathers what all CPUs have counted.
- */
-uint64_t preload_available(void)
-{
-	static _Atomic uint64_t last = CGTUNE_UNKNOWN;
-	static _Atomic int64_t next;
-	uint64_t limit = answers.memory, left = CGTUNE_UNKNOWN;
-	int64_t time = now();
-
-	if (time >= next && take_turn()) {
-		if (pass_open(&work->pass, &options, &env) == 0) {
-			left = usage_left(&work->pass, deciding_level(work->limits.memory_from,
-					  &work->pass.cgroups[PASS_MEMORY]), limit);
-			pass_close(&work->pass);
-		}
-		last = left;
-		next = time + AVAILABLE_MS;
-		end_turn();
-	}
-	return util_min(last, limit);
 }
 
 const struct preload_answers *preload_answers(void)

@@ -17,6 +17,7 @@ struct preload_answers {
 	/* 0: the real one. Read and written one by one: none depends on another. */
 	_Atomic uint32_t threads;
 	_Atomic uint64_t memory;	/* bytes: the limit */
+	_Atomic uint64_t available;	/* bytes left of it then */
 
 	/* Written at the start only. */
 	bool affinity;			/* affinity calls are answered */
@@ -29,9 +30,6 @@ struct preload_answers {
 
 /* The answers, computed before unless this is another thread's first call. */
 const struct preload_answers *preload_answers(void);
-
-/* Bytes of memory that are left, where memory is not 0: read anew, unless that was done a moment ago. */
-uint64_t preload_available(void);
 
 /* The next definition of a function behind this object's, as RTLD_NEXT of dlsym(3), but with
  * no lock and no memory; NULL: none. cache: where it is remembered. */

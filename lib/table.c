@@ -131,6 +131,11 @@ static const struct {
 	{ "PYTHON_CPU_COUNT", ENV_GROUP_PYTHON, threads },
 };
 
+const char *table_name(unsigned i)
+{
+	return variables[i].name;
+}
+
 uint64_t table_memory(const struct cgtune_limits *limits)
 {
 	return limits->memory != CGTUNE_UNLIMITED ? limits->memory : limits->memory_high;
@@ -183,24 +188,22 @@ static void add_change(struct table *table, const char *name, const char *value,
 }
 
 /* Whether the marker lists something else than the values that are ours. */
-static bool marker_differs(const struct table_input *in, const char *const values[TABLE_VARIABLES],
-			   const char *marker)
+static bool marker_differs(const struct table_input *in, const struct table *table, const char *marker)
 {
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++)
-		if (values[i] && !env_is_ours(marker, variables[i].name, values[i]))
+		if (table->values[i] && !env_is_ours(marker, variables[i].name, table->values[i]))
 			return true;
 	for (const char *entry = marker; entry && *entry; entry = next_entry(entry)) {
 		int i = index_of(in, entry);
 
-		if (i >= 0 && !values[i])
+		if (i >= 0 && !table->values[i])
 			return true;
 	}
 	return false;
 }
 
 /* The marker's entries that are not looked at, as long as ours still fit, and then ours. */
-static const char *make_marker(const struct table_input *in, struct table *table,
-			       const char *const values[TABLE_VARIABLES], const char *marker)
+static const char *make_marker(const struct table_input *in, struct table *table, const char *marker)
 {
 	struct text text = TEXT(table->marker);
 	const char *start = make_entry(ENV_MARKER, &text);
@@ -216,7 +219,7 @@ static const char *make_marker(const struct table_input *in, struct table *table
 		text_add(&text, ";");
 	}
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++) {
-		if (!values[i])
+		if (!table->values[i])
 			continue;
 		text_add(&text, table->entries[i]);
 		text_add(&text, ";");
@@ -226,21 +229,21 @@ static const char *make_marker(const struct table_input *in, struct table *table
 
 void table_make(const struct table_input *in, struct table *ret)
 {
-	const char *marker = env_get(ENV_MARKER), *values[TABLE_VARIABLES];
+	const char *marker = env_get(ENV_MARKER);
 
 	ret->count = 0;
 	for (unsigned i = 0; i < TABLE_VARIABLES; i++) {
 		const char *name = variables[i].name, *now;
 
-		values[i] = is_known(in, i) ? make_value(in, i, ret->entries[i]) : NULL;
-		if (!is_known(in, i) || (!values[i] && !marker))
+		ret->values[i] = is_known(in, i) ? make_value(in, i, ret->entries[i]) : NULL;
+		if (!is_known(in, i) || (!ret->values[i] && !marker))
 			continue;
 		now = env_get(name);
 		if (now && !env_is_ours(marker, name, now))
-			values[i] = NULL;			/* the user's */
-		else if (values[i] ? !now || strcmp(now, values[i]) != 0 : now != NULL)
-			add_change(ret, name, values[i], ret->entries[i]);
+			ret->values[i] = NULL;			/* the user's */
+		else if (ret->values[i] ? !now || strcmp(now, ret->values[i]) != 0 : now != NULL)
+			add_change(ret, name, ret->values[i], ret->entries[i]);
 	}
-	if (marker_differs(in, values, marker))
-		add_change(ret, ENV_MARKER, make_marker(in, ret, values, marker), ret->marker);
+	if (marker_differs(in, ret, marker))
+		add_change(ret, ENV_MARKER, make_marker(in, ret, marker), ret->marker);
 }

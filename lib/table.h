@@ -37,6 +37,7 @@ struct table_change {
 struct table {
 	unsigned count;
 	struct table_change changes[TABLE_VARIABLES + 1];
+	const char *values[TABLE_VARIABLES];	/* what is ours, changed or not; NULL: nothing is */
 	char entries[TABLE_VARIABLES][TABLE_ENTRY_SIZE];
 	char marker[TABLE_MARKER_SIZE];
 };
@@ -46,6 +47,9 @@ struct table {
  * should be is no change. Values and entries are the table's.
  */
 void table_make(const struct table_input *input, struct table *ret);
+
+/* The name of the variable that values[i] is for. */
+const char *table_name(unsigned i);
 
 /* The memory that a program has: the limit, or memory.high where that is alone. */
 uint64_t table_memory(const struct cgtune_limits *limits);

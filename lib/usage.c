@@ -98,16 +98,19 @@ static int optional_text(struct pass *pass, const struct cgroup *cgroup, size_t 
 	return n >= 0 || n == -ENOENT || file_error_is_fatal(n) ? n : -ENODATA;
 }
 
-/* memory.current and the inactive page cache below a level (cgroup-v2.rst "memory.stat"; v1
- * counts descendants in total_inactive_file). */
-static void memory_use(struct pass *pass, const struct cgroup *cgroup, size_t length,
-		       uint64_t *current, uint64_t *inactive)
+/* memory.current, of all below a level too. */
+static uint64_t memory_current(struct pass *pass, const struct cgroup *cgroup, size_t length)
 {
-	bool v1 = cgroup->version == 1;
+	return level_number(pass, cgroup, length,
+			    cgroup->version == 1 ? "memory.usage_in_bytes" : "memory.current", NULL);
+}
 
-	*current = level_number(pass, cgroup, length, v1 ? "memory.usage_in_bytes" : "memory.current", NULL);
-	*inactive = level_number(pass, cgroup, length, "memory.stat",
-				 v1 ? "total_inactive_file" : "inactive_file");
+/* The inactive page cache, of all below a level too (cgroup-v2.rst "memory.stat"; v1 counts
+ * descendants in total_inactive_file). */
+static uint64_t memory_inactive(struct pass *pass, const struct cgroup *cgroup, size_t length)
+{
+	return level_number(pass, cgroup, length, "memory.stat",
+			    cgroup->version == 1 ? "total_inactive_file" : "inactive_file");
 }
 
 /* CPU time: in v1 of a controller of its own, perhaps in another hierarchy. */
@@ -132,7 +135,8 @@ static int read_usage(struct pass *pass, void *user)
 	struct cgtune_usage *usage = user;
 	const struct cgroup *memory = &pass->cgroups[PASS_MEMORY];
 
-	memory_use(pass, memory, memory->length, &usage->memory, &usage->memory_inactive_file);
+	usage->memory = memory_current(pass, memory, memory->length);
+	usage->memory_inactive_file = memory_inactive(pass, memory, memory->length);
 	usage->cpu_ns = cpu_use(pass);
 	return 0;
 }
@@ -194,16 +198,20 @@ struct left {
 	bool unknown;			/* there is a limit whose use cannot be read */
 };
 
-uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit)
+uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t enough)
 {
 	const struct cgroup *cgroup = &pass->cgroups[PASS_MEMORY];
-	uint64_t current, inactive;
+	uint64_t current = memory_current(pass, cgroup, length), inactive;
 
-	memory_use(pass, cgroup, length, &current, &inactive);
+	if (current == CGTUNE_UNKNOWN)
+		return CGTUNE_UNKNOWN;
+	if (util_sub(limit, current) >= enough)
+		return util_sub(limit, current);
+	inactive = memory_inactive(pass, cgroup, length);
 	/* Without memory.stat nothing can be reclaimed; with one that cannot be read, who knows. */
 	if (inactive == CGTUNE_UNKNOWN && optional_text(pass, cgroup, length, "memory.stat") != -ENODATA)
 		inactive = 0;
-	if (current == CGTUNE_UNKNOWN || inactive == CGTUNE_UNKNOWN)
+	if (inactive == CGTUNE_UNKNOWN)
 		return CGTUNE_UNKNOWN;
 	return util_sub(limit, util_sub(current, inactive));
 }
@@ -215,7 +223,7 @@ static void take_left(struct left *left, struct pass *pass, size_t length, uint6
 	if (left->physical && limit >= left->physical)
 		return;
 	left->tightest = util_min(left->tightest, limit);
-	bytes = usage_left(pass, length, limit);
+	bytes = usage_left(pass, length, limit, CGTUNE_UNLIMITED);
 	if (bytes == CGTUNE_UNKNOWN)
 		left->unknown = true;
 	else

@@ -5,8 +5,11 @@
 
 #include "pass.h"
 
-/* Bytes left below a limit at one level of the memory cgroup: limit - (use - inactive_file), at
- * least 0; CGTUNE_UNKNOWN. length: of the level's path. */
-uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit);
+/*
+ * Bytes left below a limit at one level of the memory cgroup, length of its path: limit - (use -
+ * inactive_file), at least 0; CGTUNE_UNKNOWN. enough: with so much left all the same, inactive_file
+ * is not looked up, as memory.stat first gathers what all CPUs have counted.
+ */
+uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t enough);
 
 #endif

@@ -12,6 +12,8 @@ static const struct {
 	const char *doc;
 } commands[] = {
 	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
+	{ "run", tool_run, "run a command in limits, with what tells it of them" },
+	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -57,7 +59,7 @@ static char *help(int key, const char *text, void *input)
 	fputs("Commands:\n", out);
 	for (int i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].doc);
-	fputs("\nExit status: 0 done; 1 failed; 2 wrong usage.", out);
+	fputs("\nExit status: 0 done; 1 failed; 2 wrong usage; of run: see cgtune run --help.", out);
 	fclose(out);
 	return list;
 }

@@ -2,8 +2,8 @@
 /* show-json - `cgtune show --json`: one object, the contract of cgtune-show(1) */
 #include "show.h"
 #include "tool.h"
+#include "tool-json.h"
 
-#include <json-c/json.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,29 +12,6 @@
 static void add(struct json_object *object, const char *key, struct json_object *value)
 {
 	json_object_object_add(object, key, value);
-}
-
-/* JSON is UTF-8, a file's name or text may be any bytes: those that are not become U+FFFD. */
-static struct json_object *string(const char *text)
-{
-	struct json_object *value;
-	char *clean = NULL;
-	size_t size;
-	FILE *out;
-
-	if (!text)
-		return NULL;
-	out = open_memstream(&clean, &size);
-	if (!out)
-		return NULL;
-	for (int n; *text; text += n ? n : 1) {
-		n = tool_utf8_length(text);
-		fwrite(n ? text : "\xEF\xBF\xBD", 1, n ? (size_t)n : 3, out);
-	}
-	fclose(out);
-	value = json_object_new_string(clean);
-	free(clean);
-	return value;
 }
 
 static struct json_object *number(uint64_t value)
@@ -72,7 +49,7 @@ static struct json_object *cpu(const struct cgtune_limits *l)
 
 	add(object, "limit", l->cpu_period_us ? fraction(l->cpu_quota_us, l->cpu_period_us) : NULL);
 	add(object, "hierarchy", hierarchy(l->cpu_hierarchy));
-	add(object, "from", *l->cpu_from ? string(l->cpu_from) : NULL);
+	add(object, "from", *l->cpu_from ? tool_json_string(l->cpu_from) : NULL);
 	add(object, "affinity", json_object_new_uint64(l->cpus));
 	add(object, "source", source(l->cpu_source));
 	return object;
@@ -86,7 +63,7 @@ static struct json_object *memory(const struct show *show)
 	add(object, "limit", number(l->memory));
 	add(object, "high", number(l->memory_high));
 	add(object, "hierarchy", hierarchy(l->memory_hierarchy));
-	add(object, "from", *l->memory_from ? string(l->memory_from) : NULL);
+	add(object, "from", *l->memory_from ? tool_json_string(l->memory_from) : NULL);
 	add(object, "physical", l->memory_physical ? number(l->memory_physical) : NULL);
 	add(object, "available", number(show->available));
 	add(object, "source", source(l->memory_source));
@@ -107,12 +84,12 @@ static struct json_object *line(const struct show_line *line)
 	struct json_object *object = json_object_new_object();
 
 	if (line->file)
-		add(object, "file", string(line->file));
+		add(object, "file", tool_json_string(line->file));
 	if (line->variable)
-		add(object, "variable", string(line->variable));
+		add(object, "variable", tool_json_string(line->variable));
 	if (line->value)
-		add(object, "value", string(line->value));
-	add(object, "text", string(line->text));
+		add(object, "value", tool_json_string(line->value));
+	add(object, "text", tool_json_string(line->text));
 	return object;
 }
 
@@ -135,7 +112,7 @@ static struct json_object *throttle(const struct show *show)
 	add(object, "nr_throttled", number(t->throttled));
 	add(object, "throttled_ns", number(t->throttled_ns));
 	add(object, "local_ns", number(t->local_ns));
-	add(object, "hint", string(show_hint(show)));
+	add(object, "hint", tool_json_string(show_hint(show)));
 	return object;
 }
 
@@ -155,6 +132,5 @@ void show_json(const struct show *show)
 		add(object, "notes", lines(show, CGTUNE_REPORT_NOTE));
 		add(object, "throttle", throttle(show));
 	}
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	tool_json_print(object);
 }

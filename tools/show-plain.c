@@ -5,55 +5,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define YELLOW "\033[33m"
-#define RESET "\033[0m"
-
-/* The escape sequence on a terminal that wants colour (no-color.org), else nothing. */
-static const char *style(int fd, const char *sequence)
-{
-	const char *no = getenv("NO_COLOR");
-
-	return isatty(fd) && !(no && *no) ? sequence : "";
-}
-
-static const char *bytes(uint64_t value, char room[32])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double figure = (double)value;
-	size_t i = 0;
-
-	while (figure >= 1024 && i + 1 < sizeof(units) / sizeof(units[0])) {
-		figure /= 1024;
-		i++;
-	}
-	snprintf(room, 32, "%.*f", i ? 1 : 0, figure);
-	if (i && strcmp(room + strlen(room) - 2, ".0") == 0)
-		room[strlen(room) - 2] = '\0';
-	snprintf(room + strlen(room), 32 - strlen(room), " %s", units[i]);
-	return room;
-}
-
-static const char *seconds(uint64_t ns, char room[32])
-{
-	if (ns < 1000000000)
-		snprintf(room, 32, "%.1f ms", (double)ns / 1e6);
-	else
-		snprintf(room, 32, "%.1f s", (double)ns / 1e9);
-	return room;
-}
 
 /* One row: its name, the figure, and where that came from. */
 static void row(const char *name, const char *figure, const char *origin)
 {
-	printf("%s%-10s%s %-16s %s", style(1, BOLD), name, style(1, RESET), figure, style(1, DIM));
+	printf("%s%-10s%s %-16s %s", tool_style(1, TOOL_BOLD), name, tool_style(1, TOOL_RESET), figure, tool_style(1, TOOL_DIM));
 	tool_print_safe(stdout, origin);
-	printf("%s\n", style(1, RESET));
+	printf("%s\n", tool_style(1, TOOL_RESET));
 }
 
 static void origin(char *room, size_t size, const char *file, uint32_t source, uint32_t version)
@@ -75,19 +34,19 @@ static void limit_rows(const struct show *show)
 	snprintf(figure, sizeof(figure), "%" PRIu32, l->cpus);
 	row("CPUs", figure, l->cpus_source == CGTUNE_SOURCE_AFFINITY ? "the affinity mask, fewer than are online" :
 	    "the affinity mask");
-	row("RAM", l->memory_physical ? bytes(l->memory_physical, room) : "unknown", "of the host");
+	row("RAM", l->memory_physical ? tool_bytes(l->memory_physical, room) : "unknown", "of the host");
 	origin(from, sizeof(from), l->cpu_from, l->cpu_source, l->cpu_hierarchy);
 	if (l->cpu_period_us)
 		snprintf(figure, sizeof(figure), "%.6g CPU%s", (double)l->cpu_quota_us / (double)l->cpu_period_us,
 			 l->cpu_quota_us == l->cpu_period_us ? "" : "s");
 	row("CPU limit", l->cpu_period_us ? figure : "none", from);
 	origin(from, sizeof(from), l->memory_from, l->memory_source, l->memory_hierarchy);
-	row("memory", l->memory == CGTUNE_UNLIMITED ? "none" : bytes(l->memory, room),
+	row("memory", l->memory == CGTUNE_UNLIMITED ? "none" : tool_bytes(l->memory, room),
 	    l->memory == CGTUNE_UNLIMITED && l->memory_high != CGTUNE_UNLIMITED ? "" : from);
 	if (l->memory_high != CGTUNE_UNLIMITED)
-		row("  high", bytes(l->memory_high, room), l->memory == CGTUNE_UNLIMITED ? from : "");
+		row("  high", tool_bytes(l->memory_high, room), l->memory == CGTUNE_UNLIMITED ? from : "");
 	if (show->available != CGTUNE_UNKNOWN)
-		row("  left", bytes(show->available, room), "limit minus use that cannot be reclaimed");
+		row("  left", tool_bytes(show->available, room), "limit minus use that cannot be reclaimed");
 }
 
 static void decision_rows(const struct show *show)
@@ -99,7 +58,7 @@ static void decision_rows(const struct show *show)
 	snprintf(from, sizeof(from), "from %s", cgtune_source_name(p->threads_source));
 	row("threads", figure, from);
 	snprintf(from, sizeof(from), "from %s", cgtune_source_name(p->memory_source));
-	row("budget", p->memory == CGTUNE_UNLIMITED ? "none" : bytes(p->memory, room), from);
+	row("budget", p->memory == CGTUNE_UNLIMITED ? "none" : tool_bytes(p->memory, room), from);
 	if (p->threads_source == CGTUNE_SOURCE_OFF)
 		printf("\nCGTUNE is off: nothing is changed.\n");
 	else if (!p->limited && p->threads_source <= CGTUNE_SOURCE_HOST && p->memory_source <= CGTUNE_SOURCE_HOST)
@@ -115,11 +74,11 @@ static void throttle_rows(const struct show *show)
 	if (t->periods != CGTUNE_UNKNOWN && t->throttled != CGTUNE_UNKNOWN && (show->why || t->throttled)) {
 		printf("\nthrottled %" PRIu64 " of %" PRIu64 " periods", t->throttled, t->periods);
 		if (t->throttled_ns != CGTUNE_UNKNOWN)
-			printf(", %s in all", seconds(t->throttled_ns, room));
+			printf(", %s in all", tool_seconds(t->throttled_ns, room));
 		printf("\n");
 	}
 	if (hint)
-		printf("%s%s%s\n", style(1, YELLOW), hint, style(1, RESET));
+		printf("%s%s%s\n", tool_style(1, TOOL_YELLOW), hint, tool_style(1, TOOL_RESET));
 }
 
 static bool decided(const struct show *show, const struct show_line *line)
@@ -130,7 +89,7 @@ static bool decided(const struct show *show, const struct show_line *line)
 
 static void level_rows(const struct show *show)
 {
-	printf("\n%sEvery file that was looked at%s (* decided)\n", style(1, BOLD), style(1, RESET));
+	printf("\n%sEvery file that was looked at%s (* decided)\n", tool_style(1, TOOL_BOLD), tool_style(1, TOOL_RESET));
 	for (size_t i = 0; i < show->count; i++) {
 		const struct show_line *line = &show->lines[i];
 
@@ -143,7 +102,7 @@ static void level_rows(const struct show *show)
 			tool_print_safe(stdout, line->value ? line->value : "");
 			printf("  ");
 		}
-		printf("%s%s%s\n", style(1, DIM), line->text, style(1, RESET));
+		printf("%s%s%s\n", tool_style(1, TOOL_DIM), line->text, tool_style(1, TOOL_RESET));
 	}
 }
 
@@ -152,20 +111,8 @@ static void warnings(const struct show *show)
 	for (size_t i = 0; i < show->count; i++) {
 		const struct show_line *line = &show->lines[i];
 
-		if (line->kind != CGTUNE_REPORT_WARNING)
-			continue;
-		fprintf(stderr, "cgtune: %swarning%s: ", style(2, YELLOW), style(2, RESET));
-		if (line->variable || line->file) {
-			tool_print_safe(stderr, line->variable ? line->variable : line->file);
-			if (line->value) {
-				fputs(line->variable ? "=" : ": \"", stderr);
-				tool_print_safe(stderr, line->value);
-				fputs(line->variable ? " " : "\" ", stderr);
-			} else {
-				fputc(' ', stderr);
-			}
-		}
-		fprintf(stderr, "%s\n", line->text);
+		if (line->kind == CGTUNE_REPORT_WARNING)
+			tool_warn(line->file, line->variable, line->value, line->text);
 	}
 }
 

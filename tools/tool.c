@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+int tool_usage_status = TOOL_USAGE;
 
 /* RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF. */
 int tool_utf8_length(const char *text)
@@ -45,13 +48,62 @@ static void complain(const char *what, const char *why)
 void tool_usage(const char *what, const char *why)
 {
 	complain(what, why);
-	exit(TOOL_USAGE);
+	exit(tool_usage_status);
 }
 
 int tool_failed(const char *what, int error)
 {
 	complain(what, cgtune_strerror(error));
 	return TOOL_FAILED;
+}
+
+const char *tool_bytes(uint64_t value, char room[32])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double figure = (double)value;
+	size_t i = 0;
+
+	while (figure >= 1024 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		figure /= 1024;
+		i++;
+	}
+	snprintf(room, 32, "%.*f", i ? 1 : 0, figure);
+	if (i && strcmp(room + strlen(room) - 2, ".0") == 0)
+		room[strlen(room) - 2] = '\0';
+	snprintf(room + strlen(room), 32 - strlen(room), " %s", units[i]);
+	return room;
+}
+
+const char *tool_seconds(uint64_t ns, char room[32])
+{
+	if (ns < 1000000000)
+		snprintf(room, 32, "%.1f ms", (double)ns / 1e6);
+	else
+		snprintf(room, 32, "%.1f s", (double)ns / 1e9);
+	return room;
+}
+
+const char *tool_style(int fd, const char *sequence)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fd) && !(no && *no) ? sequence : "";
+}
+
+void tool_warn(const char *file, const char *variable, const char *value, const char *text)
+{
+	fprintf(stderr, "cgtune: %swarning%s: ", tool_style(2, TOOL_YELLOW), tool_style(2, TOOL_RESET));
+	if (variable || file) {
+		tool_print_safe(stderr, variable ? variable : file);
+		if (value) {
+			fputs(variable ? "=" : ": \"", stderr);
+			tool_print_safe(stderr, value);
+			fputs(variable ? " " : "\" ", stderr);
+		} else {
+			fputc(' ', stderr);
+		}
+	}
+	fprintf(stderr, "%s\n", text);
 }
 
 /* argp adds a line "Try ... --help" to every complaint: it goes nowhere. */
@@ -76,7 +128,7 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 	const struct argp outer = { .parser = quiet, .children = children };
 	static char name[] = "cgtune";
 
-	argp_err_exit_status = TOOL_USAGE;
+	argp_err_exit_status = tool_usage_status;
 	/* Help begins with the subcommand's name, a complaint of getopt(3) with the command's. */
 	if (argc < 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-?") != 0 &&
 			 strcmp(argv[1], "--usage") != 0))

@@ -10,22 +10,42 @@
 
 enum { TOOL_DONE = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
+#define TOOL_BOLD "\033[1m"
+#define TOOL_DIM "\033[2m"
+#define TOOL_YELLOW "\033[33m"
+#define TOOL_RESET "\033[0m"
+
 /* Print a text from a file or a user: no terminal's commands, no line breaks, and UTF-8 only. */
 void tool_print_safe(FILE *out, const char *text);
 
 /* Length of the UTF-8 character at text; 0: the byte does not begin one. */
 int tool_utf8_length(const char *text);
 
-/* One line "cgtune: WHAT: WHY" on stderr, then exit(2). */
+/* One line "cgtune: WHAT: WHY" on stderr, then exit(2) with tool_usage_status. */
 void tool_usage(const char *what, const char *why) __attribute__((noreturn));
 
 /* The same line; returns TOOL_FAILED. */
 int tool_failed(const char *what, int error);
 
-/* argp_parse(3) that answers wrong usage with one line and exit status 2. */
+/* "1.5 MiB", "20.0 ms", for a person, in room. */
+const char *tool_bytes(uint64_t value, char room[32]);
+const char *tool_seconds(uint64_t ns, char room[32]);
+
+/* Exit status of wrong usage: TOOL_USAGE, unless a subcommand says otherwise before it parses. */
+extern int tool_usage_status;
+
+/* The escape sequence on a terminal that wants colour (no-color.org), else nothing. */
+const char *tool_style(int fd, const char *sequence);
+
+/* One line "cgtune: warning: FILE or VARIABLE=value text" on stderr; NULL is left out. */
+void tool_warn(const char *file, const char *variable, const char *value, const char *text);
+
+/* argp_parse(3) that answers wrong usage with one line and that exit status. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Subcommands: argv[0] is the name to show. */
 int tool_show(int argc, char **argv);
+int tool_env(int argc, char **argv);
+int tool_run(int argc, char **argv);
 
 #endif

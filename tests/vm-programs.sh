@@ -1,0 +1,76 @@
+#!/bin/sh
+# vm-programs.sh - the matrix of programs on 8 CPUs, with quotas of 1.5, 2 and 3, on cgroup v2 and v1: part of `make check-vm`
+#
+# CGTUNE_PROGRAM_VMS names other pairs of kernel and cgroup mode than the ones below, of which the first runs the most;
+# CGTUNE_PROGRAMS=all has every row in all of them. The VMs run at the same time.
+set -u
+srcdir=$(cd "${srcdir:-.}" && pwd)
+top_builddir=$(cd "${top_builddir:-.}" && pwd)
+export srcdir top_builddir
+src=$srcdir/tests
+vms=${CGTUNE_PROGRAM_VMS:-"6.1:v2 5.10:v1"}
+
+# rows WORD...: of the matrix, without those that tests/vm/programs has one of the words for
+rows() {
+	[ "${CGTUNE_PROGRAMS:-}" != all ] || set -- none
+	pattern=$(printf '%s\\|' "$@")
+	sed -n "s/^\(${pattern%??}\) //p" "$src/vm/programs" >"$output.without"
+	grep -Fvx -f "$output.without" "$output.all"
+}
+
+# A row that is gone or has another name would be run at the full price.
+check_names() {
+	sed -n 's/^\(once\|never\) //p' "$src/vm/programs" | grep -Fvx -f "$output.all" | while read -r name; do
+		echo "# $name"
+	done >"$output.unknown"
+	cat "$output.unknown"
+	result=ok
+	[ ! -s "$output.unknown" ] || result='not ok'
+	say "$result" "tests/vm/programs names rows of the matrix"
+}
+
+# matrix VM: in the background, as the emulator has one thread
+matrix() {
+	sed 's/^/often /' "$output.often" >"$output.$1.rows"
+	if [ "$1" = "$first" ]; then sed 's/^/once /' "$output.once" >>"$output.$1.rows"; fi
+	{
+		boot "$output.$1" "$1" -H -c 8 -M 2048 -t 3000 -f "$output.$1.rows:/vm/rows" \
+			-- env srcdir="$srcdir" top_builddir="$top_builddir" sh "$src/vm-programs.sh"
+		echo $? >"$output.$1.status"
+	} &
+}
+
+outside() {
+	# shellcheck source=tests/vm/tap
+	. "$src/vm/tap"
+	sh "$src/programs/run" -n | sed 's/:[^:]*$//' >"$output.all"
+	check_names
+	rows once never >"$output.often"
+	rows never | grep -Fvx -f "$output.often" >"$output.once"
+	sh "$src/programs/run" -B >&2
+	first=${vms%% *} booted=
+	for vm in $vms; do
+		host_is_missing "$vm" && continue
+		matrix "$vm"
+		booted="$booted $vm"
+	done
+	wait
+	for vm in $booted; do report "$output.$vm" "$vm" programs "$(cat "$output.$vm.status")"; done
+	echo "1..$count"
+}
+
+# quota CPUS WORD: the rows that the word is for
+quota() {
+	sed -n "s/^$2 //p" /vm/rows | xargs -r -d '\n' sh "$src/programs/run" -c "$1" -s 5 >/vm/tap
+	sed "s/ - programs: / - $1 CPUs: /" /vm/tap
+	# It says how many there were when it came to the end of them.
+	grep -q '^1\.\.' /vm/tap || failed=1
+}
+
+if [ "${CGTUNE_VM:-0}" = 1 ]; then
+	failed=0
+	for cpus in 1.5 2 3; do quota $cpus often; done
+	quota 1.5 once
+	exit $failed
+fi
+outside

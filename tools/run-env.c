@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* run-env - the environment of a command: the runtimes' variables, and the preload object */
+#include "run.h"
+#include "tool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OBJECT "libcgtune-preload.so"
+#define PRELOAD "LD_PRELOAD"
+
+static bool is_there(char path[PATH_MAX], const char *folder, const char *below)
+{
+	return snprintf(path, PATH_MAX, "%s/%s%s", folder, below, OBJECT) < PATH_MAX && access(path, R_OK) == 0;
+}
+
+/* Beside this program, as it was built, or where it was installed. */
+static bool find_object(char path[PATH_MAX], bool bits32)
+{
+	const char *below = bits32 ? "32/" : "";
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n > 0) {
+		self[n] = '\0';
+		slash = strrchr(self, '/');
+		*slash = '\0';
+		if (is_there(path, self, below))
+			return true;
+		slash = strrchr(self, '/');
+		if (slash && strcmp(slash, "/.libs") == 0) {
+			*slash = '\0';
+			if (is_there(path, self, below))
+				return true;
+		}
+	}
+	return is_there(path, bits32 ? CGTUNE_LIBDIR32 : CGTUNE_LIBDIR, "");
+}
+
+void environment_object(const struct run_options *options, char object[PATH_MAX])
+{
+	const struct cgtune_options all = { .size = sizeof(all) };
+	const struct inspect *inspect = &options->inspect;
+	struct env env;
+
+	object[0] = '\0';
+	env_read(&all, &env);
+	if (inspect->foreign || env_is_off(&env))
+		return;
+	if (!find_object(object, inspect->bits32)) {
+		object[0] = '\0';
+		fprintf(stderr, "cgtune: warning: %s%s is not installed: only the environment is set\n", OBJECT,
+			inspect->bits32 ? " for 32-bit programs" : "");
+	} else if (strpbrk(object, ": \t")) {
+		tool_warn(object, NULL, NULL, "has a blank or a colon in it, which LD_PRELOAD cannot have: only the environment "
+			  "is set");
+		object[0] = '\0';
+	}
+}
+
+/* Whether a list of LD_PRELOAD, with colons or blanks between, has the object already, from whichever folder. */
+static bool has_object(const char *list)
+{
+	static const char between[] = ": \t";
+
+	for (list += strspn(list, between); *list; list += strspn(list, between)) {
+		size_t n = strcspn(list, between), m = sizeof(OBJECT) - 1;
+
+		if (n >= m && memcmp(list + n - m, OBJECT, m) == 0 && (n == m || list[n - m - 1] == '/'))
+			return true;
+		list += n;
+	}
+	return false;
+}
+
+/* LD_PRELOAD as it is to be: what the user has comes first, as ASan must; to be freed. NULL: nothing is to be done. */
+static char *preload_list(const char *object)
+{
+	const char *now = getenv(PRELOAD);
+	char *list;
+
+	if (!*object || (now && has_object(now)))
+		return NULL;
+	if (asprintf(&list, "%s%s%s", now ? now : "", now && *now ? ":" : "", object) < 0)
+		return NULL;
+	return list;
+}
+
+static void explain_limits(const struct tuning *tuning)
+{
+	const struct cgtune_limits *limits = &tuning->limits;
+	const struct cgtune_plan *plan = &tuning->plan;
+	char room[32];
+
+	fputs("cgtune: limits: ", stderr);
+	if (limits->cpu_period_us)
+		fprintf(stderr, "%.6g CPUs of %" PRIu32, (double)limits->cpu_quota_us / (double)limits->cpu_period_us,
+			limits->cpus);
+	else
+		fprintf(stderr, "%" PRIu32 " CPUs, no quota", limits->cpus);
+	if (limits->memory != CGTUNE_UNLIMITED)
+		fprintf(stderr, ", memory %s", tool_bytes(limits->memory, room));
+	if (limits->memory_high != CGTUNE_UNLIMITED)
+		fprintf(stderr, ", memory.high %s", tool_bytes(limits->memory_high, room));
+	if (limits->memory == CGTUNE_UNLIMITED && limits->memory_high == CGTUNE_UNLIMITED)
+		fputs(", no memory limit", stderr);
+	fprintf(stderr, "\ncgtune: plan: %" PRIu32 " thread%s", plan->threads, plan->threads == 1 ? "" : "s");
+	if (plan->memory != CGTUNE_UNLIMITED)
+		fprintf(stderr, ", budget %s", tool_bytes(plan->memory, room));
+	fputs(plan->tuned ? "\n" : ": nothing is to be set\n", stderr);
+}
+
+static void explain_assignment(const char *name, const char *value)
+{
+	fprintf(stderr, "cgtune: environment: %s%s%s", value ? "" : "without ", name, value ? "=" : "");
+	tool_print_safe(stderr, value ? value : "");
+	fputc('\n', stderr);
+}
+
+/* What a user has set, and no value of ours replaces. */
+static void explain_kept(const struct tuning *tuning)
+{
+	const char *marker = env_get(ENV_MARKER);
+
+	for (unsigned i = 0; i < TABLE_VARIABLES && tuning->plan.tuned; i++) {
+		const char *now = env_get(table_name(i));
+
+		if (!now || tuning->table.values[i] || env_is_ours(marker, table_name(i), now))
+			continue;
+		fprintf(stderr, "cgtune: environment: %s=", table_name(i));
+		tool_print_safe(stderr, now);
+		fputs(" stays, as it was set already\n", stderr);
+	}
+}
+
+static int set(const char *name, const char *value)
+{
+	return (value ? setenv(name, value, 1) : unsetenv(name)) < 0 ? -errno : 0;
+}
+
+static void explain(const struct run_options *options, const struct tuning *tuning)
+{
+	if (!options->why)
+		return;
+	if (tuning->off) {
+		fputs("cgtune: CGTUNE is off: nothing is set\n", stderr);
+		return;
+	}
+	explain_limits(tuning);
+	explain_kept(tuning);
+}
+
+int environment_set(const struct run_options *options, const char *object)
+{
+	struct tuning tuning;
+	char *list = NULL;
+	int r = tuning_read(options->runtime, NULL, &tuning);
+
+	if (r < 0)
+		return r;
+	explain(options, &tuning);
+	for (unsigned i = 0; i < tuning.table.count && !tuning.off && r == 0; i++) {
+		const struct table_change *change = &tuning.table.changes[i];
+
+		if (options->why)
+			explain_assignment(change->name, change->value);
+		r = set(change->name, change->value);
+	}
+	if (r == 0 && !tuning.off && options->runtime)
+		r = set(TUNING_RUNTIME, options->runtime);
+	if (r == 0 && !tuning.off)
+		list = preload_list(object);
+	if (list && options->why)
+		explain_assignment(PRELOAD, list);
+	if (list)
+		r = set(PRELOAD, list);
+	free(list);
+	return r;
+}
+
+int environment_print(const struct run_options *options, const char *object, const struct tuning_limits *limits)
+{
+	struct tuning tuning;
+	char *list;
+	int r = tuning_read(options->runtime, limits, &tuning);
+
+	if (r < 0)
+		return run_failed("the limits", "%s", cgtune_strerror(r));
+	explain(options, &tuning);
+	if (tuning.off)
+		return 0;
+	for (unsigned i = 0; i < tuning.table.count; i++) {
+		const struct table_change *change = &tuning.table.changes[i];
+
+		if (change->value)
+			printf("%s=%s\n", change->name, change->value);
+		else
+			printf("unset %s\n", change->name);
+	}
+	if (options->runtime)
+		printf(TUNING_RUNTIME "=%s\n", options->runtime);
+	list = preload_list(object);
+	if (list)
+		printf(PRELOAD "=%s\n", list);
+	free(list);
+	return 0;
+}
