@@ -44,11 +44,14 @@ is "nor where limits are read again" "$(descriptors "$object" CGTUNE_REFRESH=1)"
 is "nor where 0, 1 and 2 are free" "$(native LD_PRELOAD="$object" "$view" all 0<&- 2>&- | value descriptors)" \
 	"$(native LD_PRELOAD="$tmp/empty.so" "$view" all 0<&- 2>&- | value descriptors)"
 
-# hidden DIRECTORY COMMAND...: nothing is in it.
+# hidden DIRECTORY COMMAND...: nothing is in it, nor are the cgroups of /sys mounted elsewhere.
 hidden() {
 	dir=$1
 	shift
-	in_group half unshare -m sh -c 'mount -t tmpfs none "$1" && shift && exec "$@"' sh "$dir" "$@"
+	in_group half unshare -m sh -c 'test "$1" = /proc || grep -E "^[^ ]+ [^ ]+ cgroup2? " /proc/mounts | while read -r _ at _; do
+			umount -l "$at"
+		done
+		mount -t tmpfs none "$1" && shift && exec "$@"' sh "$dir" "$@"
 }
 if hidden /proc true 2>/dev/null; then
 	for dir in /proc /sys /sys/fs/cgroup; do
