@@ -255,8 +255,10 @@ void inspect_explain(const struct inspect *inspect, const char *path)
 			inspect->go ? ", Go" : "");
 	if (inspect->go && inspect->kind == INSPECT_DYNAMIC)
 		fputs("cgtune: preload: Go asks the kernel itself, and goes by GOMAXPROCS and GOMEMLIMIT\n", stderr);
-	if (inspect_takes_preload(inspect))
+	if (inspect_takes_preload(inspect)) {
+		fputs("cgtune: preload: reaches the program, as the environment does\n", stderr);
 		return;
+	}
 	fprintf(stderr, "cgtune: preload: does not reach the program itself: %s; "
 		"the environment does, and programs that it starts are reached\n", why_not(inspect));
 }
