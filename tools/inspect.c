@@ -134,7 +134,7 @@ static void take_loader(Elf *elf, struct inspect *ret)
 		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_INTERP)
 			continue;
 		ret->kind = INSPECT_DYNAMIC;
-		if (header.p_offset < size && header.p_filesz <= size - header.p_offset)
+		if (header.p_offset < size && header.p_filesz <= size - header.p_offset && header.p_filesz < PATH_MAX)
 			snprintf(ret->loader, sizeof(ret->loader), "%.*s", (int)header.p_filesz, file + header.p_offset);
 	}
 }
