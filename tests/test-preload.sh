@@ -45,12 +45,12 @@ ok "sched_getaffinity(): one CPU that there is" listed "$(seen affinity)" "$(hos
 is "pthread_getaffinity_np(): the same" "$(seen thread)" "$(seen affinity)"
 is "all other names of sysconf(3), their values and errno" \
 	"$(limited "$view" names | cksum)" "$("$view" names | cksum)"
-is "in groups of other names, other CPUs come first" \
-	"$(for name in a b c d e f g h; do
+ok "in groups of other names, other CPUs come first" test \
+	"$(for name in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		in_group half sh -c 'mkdir -p "$1" && echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh \
 			"$cpu/$group/free/$name" env LD_PRELOAD="$object" CGTUNE_CPUS=1 "$view" counts | value affinity
 		rmdir "$cpu/$group/free/$name"
-	done | sort -u | wc -l)" 2
+	done | sort -u | wc -l)" -gt 1
 
 echo "# a limit of one resource leaves the other alone"
 limit free 50000 -1
@@ -68,12 +68,11 @@ limit free -1 -1
 echo "# left alone: bit for bit what there is without it"
 : | build_object empty -nostdlib
 
-# everything FILE OBJECT GROUP [COMMAND...]: all that preload-view sees. $as comes before it.
+# everything FILE OBJECT GROUP [VARIABLE=VALUE...] COMMAND: all that preload-view sees
 everything() {
 	file=$1 preloaded=$2 at=$3
 	shift 3
-	# shellcheck disable=SC2086 # a list of words
-	in_group "$at" $as env -i PATH="$PATH" A=1 LD_PRELOAD="$preloaded" "$@" all |
+	in_group "$at" env -i PATH="$PATH" A=1 LD_PRELOAD="$preloaded" "$@" all |
 		sed "s|LD_PRELOAD=.*|LD_PRELOAD|" >"$tmp/$file"
 }
 
@@ -86,7 +85,6 @@ same() {
 	ok "$name: something was seen" test "$(wc -l <"$tmp/without")" -gt 300
 	is "$name" "$(diff "$tmp/without" "$tmp/with")" ""
 }
-as=
 everything with "$object" half "$view"
 everything without "$tmp/empty.so" half "$view"
 ok "in limits it differs" test -n "$(diff "$tmp/without" "$tmp/with")"
@@ -99,20 +97,60 @@ same "CGTUNE_SKIP with its name" half CGTUNE_SKIP=other,preload-view "$view"
 everything with "$object" half CGTUNE_SKIP=other,preload-vie "$view"
 ok "CGTUNE_SKIP with others' names" grep -qx 'onln 1' "$tmp/with"
 
-echo "# secure execution"
+echo "# loaded by /etc/ld.so.preload"
+mkdir "$tmp/etc"
+cp /etc/ld.so.cache /etc/passwd /etc/group "$tmp/etc"
+
+# system_wide OBJECT COMMAND...: in the limits, where /etc is one of our own
+system_wide() {
+	echo "$1" >"$tmp/etc/ld.so.preload"
+	shift
+	in_group half unshare -m sh -c 'mount --make-rprivate / && mount --bind "$1/etc" /etc && shift && exec "$@"' sh "$tmp" "$@"
+}
+
+# system_wide_same NAME COMMAND...: all that it sees is as without the object
+system_wide_same() {
+	name=$1
+	shift
+	system_wide "$tmp/empty.so" "$@" all >"$tmp/without"
+	system_wide "$object" "$@" all >"$tmp/with"
+	ok "$name: something was seen" test "$(wc -l <"$tmp/without")" -gt 300
+	is "$name" "$(diff "$tmp/without" "$tmp/with")" ""
+}
+as_nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
 chmod 755 "$tmp"
 cp "$view" "$tmp/preload-setuid"
-chmod 4755 "$tmp/preload-setuid"
-if have setpriv "a setuid program"; then
-	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+if ! system_wide "$tmp/empty.so" true 2>/dev/null; then
+	skip "/etc/ld.so.preload" "no mounts can be made here"
+elif have setpriv "/etc/ld.so.preload"; then
+	# shellcheck disable=SC2086 # a list of words
+	is "a program of another user" "$(system_wide "$object" $as_nobody "$tmp/preload-setuid" counts | value onln)" 1
+	chmod 4755 "$tmp/preload-setuid"
 	if grep -q " $(stat -c %m "$tmp") .*nosuid" /proc/mounts; then
 		skip "a setuid program" "$(stat -c %m "$tmp") is mounted nosuid"
 	else
-		same "a setuid program" half "$tmp/preload-setuid"
-		same "a setuid program that is told of limits" half CGTUNE_CPUS=1 CGTUNE_MEMORY=64MiB "$tmp/preload-setuid"
+		# shellcheck disable=SC2086
+		system_wide_same "a setuid program" $as_nobody env -i A=1 "$tmp/preload-setuid"
+		# shellcheck disable=SC2086
+		system_wide_same "a setuid program that is told of limits" $as_nobody env -i A=1 CGTUNE_CPUS=1 CGTUNE_MEMORY=64MiB \
+			CGTUNE_SET='A=1;OMP_NUM_THREADS=1;' OMP_NUM_THREADS=1 CGTUNE_LOG=debug "$tmp/preload-setuid"
 	fi
-	as=
 fi
+
+echo "# what else decides"
+if have chrt "a class without a quota"; then
+	if in_group free chrt -f 1 true 2>/dev/null && native chrt -f 1 true 2>/dev/null; then
+		seen=$(limited chrt -f 1 "$view" counts)
+		is "class FIFO: the quota does not count" "$(seen onln)" "$(host onln)"
+		is "class FIFO: the memory limit does" "$(seen phys)" "$memory_limit"
+	else
+		skip "a class without a quota" "this group has no time for it"
+	fi
+fi
+cp "$object" "$tmp/copy.so"
+seen=$(in_group half env LD_PRELOAD="$object $tmp/copy.so" "$view" all)
+is "loaded twice: counts" "$(seen onln) $(seen phys)" "1 $memory_limit"
+is "loaded twice: each variable once" "$(echo "$seen" | grep -c -E '^environ (OMP_NUM_THREADS|GOMAXPROCS|GOMEMLIMIT|CGTUNE_SET)=')" 4
 
 echo "# options"
 seen=$(limited CGTUNE_AFFINITY=0 "$view" counts)
@@ -134,6 +172,9 @@ is "never more in the mask" "$(seen affinity)" "$(host affinity)"
 is "never more memory than there is" "$(seen phys)" "$(host phys)"
 seen=$(limited GOMAXPROCS=1 GOMEMLIMIT=100MiB CGTUNE=on "$view" counts)
 is "GOMEMLIMIT is a budget: the limit stays" "$(seen phys)" "$memory_limit"
+for value in 0 -1 1.5 many 99999999999999999999; do
+	is "CGTUNE_REFRESH=$value changes no answer" "$(limited CGTUNE_REFRESH=$value "$view" counts | value onln)" 1
+done
 is "a word that is none is named" "$(limited CGTUNE_LOG=warning CGTUNE_FILES=meminfo,nothing "$view" names 2>&1 >/dev/null |
 	grep -c 'CGTUNE_FILES.*meminfo,nothing')" 1
 is "and CGTUNE_CPUS" "$(limited CGTUNE_LOG=warning CGTUNE_CPUS=many "$view" names 2>&1 >/dev/null |
