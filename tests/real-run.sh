@@ -82,6 +82,23 @@ mkdir "$dir"
 fails "a cgroup that is not ours" 125 'there is such a cgroup already' "$cgtune" run --name "$me" --cpus 1 true
 ok "stays, too" rmdir "$dir"
 
+top=/sys/fs/cgroup
+if test -f $top/cgroup.controllers && grep -q 'cpuset.*pids' $top/cgroup.subtree_control; then
+	# A group with processes holds no others on v2: the new one is beside it, and has its limits.
+	mkdir "$top/$me"
+	echo 50 >"$top/$me/pids.max"
+	echo 0 >"$top/$me/cpuset.cpus"
+	echo 40M >"$top/$me/memory.high"
+	cat >"$tmp/beside" <<'EOF'
+echo $$ >"$1/cgroup.procs"
+exec "$2" run --memory 64M -- sh -c 'cd "/sys/fs/cgroup$(sed -n "s/^0:://p" /proc/self/cgroup)" &&
+	cat pids.max cpuset.cpus.effective memory.high memory.max'
+EOF
+	is "all that the caller's group limits" "$(sh "$tmp/beside" "$top/$me" "$cgtune" | tr '\n' ' ')" "50 0 41943040 67108864 "
+	rmdir "$top/$me"
+else
+	skip "all that the caller's group limits" "not cgroup v2, or without cpuset and pids"
+fi
 if unshare -C true 2>/dev/null; then
 	fails "mounts from outside of a cgroup namespace" 125 'our own cgroup cannot be seen' \
 		"$cgtune" run --cpus 0.5 unshare -C "$cgtune" run --cpus 1 true
