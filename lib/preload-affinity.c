@@ -164,8 +164,7 @@ _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 
 _public_ int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
 {
-	int (*next)(pthread_t, size_t, const cpu_set_t *) =
-		PRELOAD_NEXT("pthread_setaffinity_np");
+	int (*next)(pthread_t, size_t, const cpu_set_t *) = PRELOAD_NEXT("pthread_setaffinity_np");
 	mask_word full_mask[WORDS];
 	int words = translate(size, mask, full_mask);
 

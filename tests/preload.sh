@@ -112,10 +112,19 @@ native() {
 	in_group half env "$@"
 }
 
-# cases PROGRAM [NAME]: each case of a program of case.h, in the limits; NAME: what to say of them
+# cases NAME PROGRAM COMMAND...: each case of a program of case.h, by a command that runs it: limited and the like
 cases() {
-	for case in $("$programs/$1" --list); do
-		ok "${2:-$1}: $(echo "$case" | tr _ ' ')" limited "$programs/$1" "$case"
+	cases_of=$1 program=$2
+	shift 2
+	for case in $("$program" --list); do
+		words="$cases_of: $(echo "$case" | tr _ ' ')"
+		case $case in
+		with_4_CPUs_*) test "$(nproc)" -ge 4 || {
+			skip "$words" "there are $(nproc)"
+			continue
+		} ;;
+		esac
+		ok "$words" "$@" "$program" "$case" "$tmp"
 	done
 }
 
