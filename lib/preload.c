@@ -65,6 +65,7 @@ static void end_turn(void)
 	owner = 0;
 }
 
+/* The kernel keeps the first 15 bytes of a program's name. */
 static bool is_skipped(void)
 {
 	const char *list = env_get("CGTUNE_SKIP");
@@ -75,7 +76,7 @@ static bool is_skipped(void)
 	while (*list) {
 		size_t n = strcspn(list, ",");
 
-		if (n == strlen(comm) && memcmp(list, comm, n) == 0)
+		if (util_min(n, sizeof(comm) - 1) == strlen(comm) && memcmp(list, comm, strlen(comm)) == 0)
 			return true;
 		list += n + (list[n] == ',');
 	}
@@ -175,7 +176,7 @@ static void prepare(void)
 	answers.conf = env_value(&env, ENV_CONF, 0);
 	answers.files = env_value(&env, ENV_FILES, 0);
 	answers.page_size = (uint32_t)getauxval(AT_PAGESZ);
-	if (answers.threads && answers.affinity)
+	if (answers.affinity && (answers.threads || env_has(&env, ENV_REFRESH)))
 		answers.offset = container_offset();
 	if (env_has(&env, ENV_REFRESH))
 		refresh_at = now() + (int64_t)env.value[ENV_REFRESH] * 1000;
@@ -203,8 +204,7 @@ static void change_environment(void)
 static bool get_room(void)
 {
 	size_t size = sizeof(*work) + preload_environ_count() * sizeof(char *);
-	long room = sys6(SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long room = sys6(SYS_MMAP, NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (room < 0 && room > -4096)
 		return false;

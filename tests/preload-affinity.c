@@ -369,6 +369,45 @@ static void restored_in_a_child(void)
 	EXPECT(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* Bind the thread to two CPUs of its own: the first two of the machine, or the next two. */
+static cpu_set_t take_two(int skip)
+{
+	cpu_set_t all = truth(), two;
+
+	CPU_ZERO(&two);
+	for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&two) < 2; i++)
+		if (CPU_ISSET(i, &all) && skip-- <= 0)
+			CPU_SET(i, &two);
+	EXPECT(sched_setaffinity(0, sizeof(two), &two) == 0);
+	expect_truth(&two);
+	return two;
+}
+
+static void *look_at_others(void *barrier)
+{
+	take_two(2);
+	pthread_barrier_wait(barrier);
+	thread_shown();
+	return NULL;
+}
+
+/* As servers that have a group of threads on each node. */
+static void with_4_CPUs_threads_have_masks_of_their_own(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t thread;
+	cpu_set_t saved, two;
+
+	EXPECT(pthread_barrier_init(&barrier, NULL, 2) == 0);
+	EXPECT(pthread_create(&thread, NULL, look_at_others, &barrier) == 0);
+	two = take_two(0);
+	saved = thread_shown();
+	pthread_barrier_wait(&barrier);
+	EXPECT(pthread_join(thread, NULL) == 0);
+	EXPECT(pthread_setaffinity_np(pthread_self(), sizeof(saved), &saved) == 0);
+	expect_truth(&two);
+}
+
 /* The kernel takes masks of any length. */
 static void restored_with_other_sizes(void)
 {
@@ -420,6 +459,7 @@ static const struct case_entry entries[] = {
 	{ "a_thread_is_given_the_mask_of_another", a_thread_is_given_the_mask_of_another },
 	{ "a_thread_is_given_it_by_number", a_thread_is_given_it_by_number },
 	{ "restored_in_a_child", restored_in_a_child },
+	{ "with_4_CPUs_threads_have_masks_of_their_own", with_4_CPUs_threads_have_masks_of_their_own },
 	{ "restored_with_other_sizes", restored_with_other_sizes },
 	{ "a_mask_never_handed_out_pins", a_mask_never_handed_out_pins },
 	{ NULL, NULL },

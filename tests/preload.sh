@@ -16,6 +16,7 @@ CC=${CC:-cc}
 mib=1048576
 group=cgtune-preload-$$
 unset OMP_NUM_THREADS GOMAXPROCS GOMEMLIMIT CGTUNE_SET CGTUNE_LOG LD_PRELOAD LD_BIND_NOW
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 # skip_all REASON: nothing can be tested here.
 skip_all() {
@@ -112,10 +113,19 @@ native() {
 	in_group half env "$@"
 }
 
-# cases PROGRAM [NAME]: each case of a program of case.h, in the limits; NAME: what to say of them
+# cases NAME PROGRAM COMMAND...: each case of a program of case.h, by a command that runs it: limited and the like
 cases() {
-	for case in $("$programs/$1" --list); do
-		ok "${2:-$1}: $(echo "$case" | tr _ ' ')" limited "$programs/$1" "$case"
+	cases_of=$1 program=$2
+	shift 2
+	for case in $("$program" --list); do
+		words="$cases_of: $(echo "$case" | tr _ ' ')"
+		case $case in
+		with_4_CPUs_*) test "$(nproc)" -ge 4 || {
+			skip "$words" "there are $(nproc)"
+			continue
+		} ;;
+		esac
+		ok "$words" "$@" "$program" "$case" "$tmp"
 	done
 }
 

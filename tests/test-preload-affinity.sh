@@ -10,15 +10,11 @@ srcdir=${srcdir:-.}
 allowed='sed -n "s/^Cpus_allowed_list:[[:space:]]*//p" /proc/self/status'
 all=$(sh -c "$allowed")
 
-cases preload-affinity
-for case in $("$programs/preload-affinity" --list); do
-	ok "natively: $(echo "$case" | tr _ ' ')" native "$programs/preload-affinity" "$case"
-done
+cases limited "$programs/preload-affinity" limited
+cases natively "$programs/preload-affinity" native
 some=$(($(nproc) - 1))
 if test "$some" -gt 1; then
-	for case in $("$programs/preload-affinity" --list); do
-		ok "$some CPUs: $(echo "$case" | tr _ ' ')" limited CGTUNE_CPUS="$some" "$programs/preload-affinity" "$case"
-	done
+	cases "$some CPUs" "$programs/preload-affinity" limited CGTUNE_CPUS="$some"
 	is "CGTUNE_CPUS=$some" "$(limited CGTUNE_CPUS="$some" "$programs/preload-view" counts | value onln)" "$some"
 else
 	skip "more than one CPU of more" "there are two"
@@ -38,7 +34,7 @@ if have taskset "taskset"; then
 	is "taskset -p of another process shows the truth" "$(limited taskset -c -p $$)" "$(taskset -c -p $$)"
 	sleep 60 &
 	sleeper=$!
-	ok "taskset -p sets another process's" limited taskset -c -p "$last" "$sleeper" >"$tmp/taskset"
+	ok "taskset -p sets another process's" limited sh -c 'exec taskset -c -p "$1" "$2" >/dev/null' sh "$last" "$sleeper"
 	is "to what was asked for" "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$sleeper/status")" "$last"
 	kill "$sleeper"
 	is "a mask of as many CPUs as threads is shown whole" \

@@ -34,7 +34,7 @@ is "no limits: nothing" "$(in_group free env LD_PRELOAD="$object" env | ours)" "
 is "CGTUNE=off: nothing" "$(limited_env CGTUNE=off)" ""
 is "a budget of less than 64 MiB is given to nobody" "$(limited_env CGTUNE_MEMORY=70MiB | grep -c GOMEMLIMIT)" 0
 is "one of 64 MiB is" "$(limited_env CGTUNE_MEMORY=72MiB | grep -x GOMEMLIMIT=64MiB)" "GOMEMLIMIT=64MiB"
-cases preload-environ "a program's own changes"
+cases "a program's own changes" "$programs/preload-environ" limited
 
 echo "# the user's"
 is "a value of the user stays, and is not marked" "$(limited_env OMP_NUM_THREADS=5)" "CGTUNE_SET=GOMAXPROCS=$go;GOMEMLIMIT=460MiB;

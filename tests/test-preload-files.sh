@@ -88,9 +88,7 @@ is "stat: all other lines" "$(viewed cat /proc/stat | cut -d' ' -f1 | grep -v '^
 	"$(cut -d' ' -f1 /proc/stat | grep -v '^cpu[0-9]')"
 
 echo "# used as files"
-for case in $("$cat" --list); do
-	ok "$(echo "$case" | tr _ ' ')" viewed "$cat" "$case"
-done
+cases "a view" "$cat" viewed
 
 echo "# what stays real"
 # real NAME COMMAND...: no file is another.

@@ -15,9 +15,7 @@ steered() {
 }
 
 echo "# storms"
-for case in $("$programs/preload-storm" --list); do
-	ok "$(echo "$case" | tr _ ' ')" steered "$programs/preload-storm" "$case"
-done
+cases "storm" "$programs/preload-storm" steered
 files=meminfo,cpuinfo,stat,online
 ok "stacks of 16 KiB: views of files" steered CGTUNE_FILES=$files "$programs/preload-storm" stacks_of_16_KiB
 ok "stacks of 16 KiB: limits are read again" steered CGTUNE_REFRESH=1 "$programs/preload-storm" stacks_of_16_KiB 2300
@@ -29,9 +27,7 @@ ok "malloc arenas: nothing is done without limits" in_group free env LD_PRELOAD=
 	"$programs/preload-storm" malloc_arenas $((8 * host))
 
 echo "# sandboxes"
-for case in $("$programs/preload-sandbox" --list); do
-	ok "$(echo "$case" | tr _ ' ')" limited "$programs/preload-sandbox" "$case" "$tmp"
-done
+cases "sandbox" "$programs/preload-sandbox" limited
 : | build_object empty -nostdlib
 # descriptors OBJECT [VARIABLE=VALUE]...: those that a program finds open
 descriptors() {
@@ -44,11 +40,14 @@ is "nor where limits are read again" "$(descriptors "$object" CGTUNE_REFRESH=1)"
 is "nor where 0, 1 and 2 are free" "$(native LD_PRELOAD="$object" "$view" all 0<&- 2>&- | value descriptors)" \
 	"$(native LD_PRELOAD="$tmp/empty.so" "$view" all 0<&- 2>&- | value descriptors)"
 
-# hidden DIRECTORY COMMAND...: nothing is in it.
+# hidden DIRECTORY COMMAND...: nothing is in it, nor are the cgroups of /sys mounted elsewhere.
 hidden() {
 	dir=$1
 	shift
-	in_group half unshare -m sh -c 'mount -t tmpfs none "$1" && shift && exec "$@"' sh "$dir" "$@"
+	in_group half unshare -m sh -c 'test "$1" = /proc || grep -E "^[^ ]+ [^ ]+ cgroup2? " /proc/mounts | while read -r _ at _; do
+			umount -l "$at"
+		done
+		mount -t tmpfs none "$1" && shift && exec "$@"' sh "$dir" "$@"
 }
 if hidden /proc true 2>/dev/null; then
 	for dir in /proc /sys /sys/fs/cgroup; do
@@ -105,31 +104,33 @@ C
 build_program late -D_GNU_SOURCE -I"$srcdir/tests" -ldl <<'C'
 #include "preload-calls.h"
 #include <dlfcn.h>
+#include <stdlib.h>
 int main(void)
 {
 	const char *(*early)(void) = dlsym(RTLD_DEFAULT, "early_wrong");
 	const char *wrong = calls_check();
-	printf("%s, %s\n", early ? early() : "none", wrong ? wrong : "right");
+	printf("%s, %s, %s\n", early ? early() : "none", wrong ? wrong : "right", getenv("OMP_NUM_THREADS"));
 	return 0;
 }
 C
-is "by a constructor of an object behind it" "$(steered_by "$object $tmp/early.so" "$tmp/late")" "right, right"
-is "by a constructor of an object before it" "$(steered_by "$tmp/early.so $object" "$tmp/late")" "right, right"
+is "by a constructor of an object behind it" "$(steered_by "$object $tmp/early.so" "$tmp/late")" "right, right, 1"
+is "by a constructor of an object before it" "$(steered_by "$tmp/early.so $object" "$tmp/late")" "right, right, 1"
 "$CC" -w -o "$tmp/linked" -D_GNU_SOURCE -I"$srcdir/tests" "$tmp/late.c" -Wl,--no-as-needed "$tmp/early.so" -ldl
-is "by a constructor of a library of the program" "$(limited "$tmp/linked")" "right, right"
+is "by a constructor of a library of the program" "$(limited "$tmp/linked")" "right, right, 1"
 build_program preinit -D_GNU_SOURCE -I"$srcdir/tests" <<'C'
 #include "preload-calls.h"
+#include <stdlib.h>
 static long seen[2];
 static void early(void) { cpu_set_t set; seen[0] = sysconf(_SC_NPROCESSORS_ONLN); seen[1] = sched_getaffinity(0, sizeof(set), &set) ? -1 : CPU_COUNT(&set); }
 __attribute__((section(".preinit_array"), used)) static void (*entry)(void) = early;
 int main(void)
 {
 	const char *wrong = calls_check();
-	printf("%s %s\n", seen[0] >= 1 && seen[1] >= 1 ? "answered" : "refused", wrong ? wrong : "right");
+	printf("%s %s %s\n", seen[0] >= 1 && seen[1] >= 1 ? "answered" : "refused", wrong ? wrong : "right", getenv("OMP_NUM_THREADS"));
 	return 0;
 }
 C
-is "by .preinit_array" "$(limited "$tmp/preinit")" "answered right"
+is "by .preinit_array" "$(limited "$tmp/preinit")" "answered right 1"
 # Only one that is bound at its first call: during relocation these calls crash without the object, too.
 build_object resolver -D_GNU_SOURCE -I"$srcdir/tests" -Wl,-z,lazy <<'C'
 #include "preload-calls.h"
@@ -161,6 +162,27 @@ for program in sh bash dash perl python3 awk sed grep tar gzip ls env git openss
 		is "LD_BIND_NOW=1: $program" "$? $(diff "$tmp/without" "$tmp/with")" "0 "
 	fi
 done
+# As others do it that lower counts: what they call must not call them.
+build_object others -D_GNU_SOURCE <<'C'
+#include <dlfcn.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+long sysconf(int name)
+{
+	static long (*next)(int);
+	if (name == _SC_NPROCESSORS_ONLN)
+		return get_nprocs();
+	if (name == _SC_PHYS_PAGES)
+		return get_phys_pages();
+	if (!next)
+		next = dlsym(RTLD_NEXT, "sysconf");
+	return next(name);
+}
+C
+is "an object before it answers sysconf(3) by get_nprocs(3)" \
+	"$(steered_by "$tmp/others.so $object" "$view" counts | grep -E '^(onln|phys) ' | tr '\n' ' ')" "onln 1 phys $((512 * mib)) "
+is "an object behind it does" \
+	"$(steered_by "$object $tmp/others.so" "$view" counts | grep -E '^(onln|phys) ' | tr '\n' ' ')" "onln 1 phys $((512 * mib)) "
 build_object deep -D_GNU_SOURCE <<'C'
 #include <unistd.h>
 long online(void) { return sysconf(_SC_NPROCESSORS_ONLN); }

@@ -115,9 +115,7 @@ others() {
 				"$(native "$tmp/$name" names | cksum)"
 			continue
 		fi
-		for case in $("$tmp/$name" --list); do
-			ok "$what: $(echo "$case" | tr _ ' ')" in_group half env LD_PRELOAD="$their_object" "$tmp/$name" "$case" "$tmp"
-		done
+		cases "$what" "$tmp/$name" in_group half env LD_PRELOAD="$their_object"
 	done
 }
 others musl "$object" musl-gcc -idirafter /usr/include -idirafter "/usr/include/$("$CC" -print-multiarch)"	# of the kernel
@@ -153,9 +151,7 @@ for suite in bullseye trixie sid; do
 	is "glibc $version: counts" "$(started "$object" "$tmp/preload-view" counts | value onln)" 1
 	is "glibc $version: every other name of sysconf(3)" "$(started "$object" "$tmp/preload-view" names | cksum)" \
 		"$(started '' "$tmp/preload-view" names | cksum)"
-	for case in $("$tmp/preload-affinity" --list); do
-		ok "glibc $version: $(echo "$case" | tr _ ' ')" started "$object" "$tmp/preload-affinity" "$case"
-	done
+	cases "glibc $version" "$tmp/preload-affinity" started "$object"
 	ok "glibc $version: threads" started "$object" "$tmp/preload-storm" stacks_of_16_KiB
 done
 

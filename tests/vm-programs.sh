@@ -61,7 +61,8 @@ outside() {
 
 # quota CPUS WORD: the rows that the word is for
 quota() {
-	sed -n "s/^$2 //p" /vm/rows | xargs -r -d '\n' sh "$src/programs/run" -c "$1" -s 5 >/vm/tap
+	grep -q "^$2 " /vm/rows || return
+	sed -n "s/^$2 //p" /vm/rows | xargs -d '\n' sh "$src/programs/run" -c "$1" -s 5 >/vm/tap
 	sed "s/ - programs: / - $1 CPUs: /" /vm/tap
 	# It says how many there were when it came to the end of them.
 	grep -q '^1\.\.' /vm/tap || failed=1

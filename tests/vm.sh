@@ -18,5 +18,8 @@ for vm in $vms; do
 	program "$vm" told "$@" -- "$build/tests/real-told"
 	program "$vm" container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
 		-- env top_builddir="$build" sh "$src/container.sh"
+	program "$vm" run "$@" -f "$build/cgtune" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" \
+		-- env top_builddir="$build" srcdir="${src%/tests}" sh "$src/real-run.sh"
 done
 echo "1..$count"

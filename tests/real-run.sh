@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# real-run.sh - `cgtune run` in cgroups of this kernel: what is written, who is inside, the summary, what is left
+# shellcheck disable=SC2016 # the commands are for other shells
+srcdir=${srcdir:-.}
+# shellcheck source=tests/tap.sh
+. "$srcdir/tests/tap.sh"
+# shellcheck source=tests/command.sh
+. "$srcdir/tests/command.sh"
+
+run "$cgtune" run --cpus 1 --memory 512M true
+if test "$(id -u)" != 0 || test "$status" -ne 0; then
+	echo "1..0 # SKIP no cgroup can be made here: $(head -n 1 "$tmp/err")"
+	exit 0
+fi
+is "nothing is said" "$(cat "$tmp/err")" ""
+v2=$("$cgtune" run --name "$me" --memory 512M --dry-run true | grep -c 'memory.max =')
+cpus=$("$cgtune" show --json | "$json" cpu.affinity)
+
+# writes: of --dry-run, "FILE = VALUE" of real files.
+writes() {
+	sed -n 's/^\(\/.*\/'"$me"'[^/]*\/[a-z_.]*\) = \([^ ].*\)$/\1|\2/p' "$tmp/out" | grep -v '|its process id$'
+}
+run "$cgtune" run --name "$me" --cpus 0.5 --memory 64M --dry-run -- sh -c 'exit 1'
+is "--dry-run" "$status" 0
+writes >"$tmp/writes"
+ok "--dry-run has writes" test "$(wc -l <"$tmp/writes")" -ge 2
+is "--dry-run does nothing" "$(find /sys/fs/cgroup -name "$me*")" ""
+cut -d'|' -f1 "$tmp/writes" | tr '\n' '\0' >"$tmp/files"
+is "its values are those of the real run" \
+	"$("$cgtune" run --name "$me" --cpus 0.5 --memory 64M -- xargs -0 cat <"$tmp/files")" "$(cut -d'|' -f2 "$tmp/writes")"
+is "it is removed" "$(find /sys/fs/cgroup -name "$me*")" ""
+dir=$(sed -n 's/^mkdir //p' "$tmp/out" | head -n 1)
+is "the command is inside from the start" \
+	"$("$cgtune" run --name "$me" --cpus 0.5 -- sh -c 'grep -cx $$ "$0/cgroup.procs"' "$dir")" 1
+run "$cgtune" run --name "$me" --cpus 0.5 --memory 64M "$cgtune" show --json
+is "the limits that it sees" "$("$json" cpu.limit memory.limit <"$tmp/out" | tr '\n' ' ')" "0.5 67108864 "
+is "a quota that is small: a longer period" \
+	"$("$cgtune" run --cpus 0.005 "$cgtune" show --json | "$json" cpu.limit)" 0.005
+if test "$cpus" -ge 2; then
+	is "the plan counts" "$("$cgtune" run --cpus 0.5 nproc) $("$cgtune" run --cpus 1.5 sh -c 'echo $OMP_NUM_THREADS')" \
+		"1 $(test "$cpus" -gt 2 && echo 2)"
+	if test -f "$build/libcgtune-preload.so"; then
+		is "the preload object, too" "$("$cgtune" run --cpus 0.5 --runtime 0 nproc)" 1
+	fi
+	is "--cpuset" "$("$cgtune" run --cpuset 1 --runtime 0 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)" 1
+	run "$cgtune" run --cpuset "1,$cpus-$((cpus + 3))" sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status
+	is "--cpuset with CPUs that are not there" "$(cat "$tmp/out")" 1
+	says "which is said" 'only 1 may be used here'
+	run "$cgtune" run --cpuset 0 "$cgtune" run --cpuset 0-1 sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status
+	is "--cpuset within a cpuset" "$(cat "$tmp/out")" 0
+	fails "--cpuset outside of it" 125 'none of 1 may be used here, only 0' \
+		"$cgtune" run --cpuset 0 "$cgtune" run --cpuset 1 true
+else
+	skip "the plan counts" "one CPU"
+fi
+if test "$v2" = 1; then
+	run "$cgtune" run --memory 512M --memory-high 64M "$cgtune" show --json
+	is "--memory-high" "$("$json" memory.high <"$tmp/out")" 67108864
+else
+	fails "--memory-high" 125 'cgroup v1, which has no such limit' "$cgtune" run --memory-high 64M true
+fi
+
+echo "# in one another"
+is "a limit within a smaller one" "$("$cgtune" run --cpus 0.25 --memory 64M "$cgtune" run --cpus 0.5 --memory 128M \
+	"$cgtune" show --json | "$json" cpu.limit memory.limit | tr '\n' ' ')" "0.25 67108864 "
+is "a smaller limit within one" "$("$cgtune" run --cpus 0.5 --memory 128M "$cgtune" run --cpus 0.25 --memory 64M \
+	"$cgtune" show --json | "$json" cpu.limit memory.limit | tr '\n' ' ')" "0.25 67108864 "
+is "one limit keeps the other" "$("$cgtune" run --cpus 0.5 --memory 64M "$cgtune" run --memory 32M \
+	"$cgtune" show --json | "$json" cpu.limit memory.limit | tr '\n' ' ')" "0.5 33554432 "
+is "values of ours follow the inner limits" \
+	"$("$cgtune" run --memory 512M "$cgtune" run --memory 256M sh -c 'echo $GOMEMLIMIT')" 230MiB
+is "a name with a blank" "$("$cgtune" run --name "$me a b" --cpus 0.5 --memory 64M \
+	"$cgtune" run --cpus 0.25 --memory 32M "$cgtune" show --json | "$json" cpu.limit memory.limit | tr '\n' ' ')" \
+	"0.25 33554432 "
+start "$cgtune" run --name "$me" --cpus 0.5 sh -c 'echo ready; exec sleep 30'
+fails "a name that is in use" 125 'there is such a cgroup already' "$cgtune" run --name "$me" --cpus 1 true
+ok "which stays as it is" test -d "$dir"
+kill "$started"
+wait "$started"
+mkdir "$dir"
+fails "a cgroup that is not ours" 125 'there is such a cgroup already' "$cgtune" run --name "$me" --cpus 1 true
+ok "stays, too" rmdir "$dir"
+
+if unshare -C true 2>/dev/null; then
+	fails "mounts from outside of a cgroup namespace" 125 'our own cgroup cannot be seen' \
+		"$cgtune" run --cpus 0.5 unshare -C "$cgtune" run --cpus 1 true
+else
+	skip "mounts from outside of a cgroup namespace" "no such namespace can be made"
+fi
+
+echo "# the summary"
+run "$cgtune" run --cpus 0.2 --memory 64M --summary -- sh -c 'i=0; while test $i -lt 400000; do i=$((i+1)); done; exit 3'
+is "its status" "$status" 3
+says "how it ended" '^cgtune: summary: exit status 3 after [0-9.]+ (m)?s$'
+says "CPU" '^cgtune: summary: CPU: [0-9.]+ m?s used, 0\.[0-9]+ CPUs on average; throttled in [1-9][0-9]* of [1-9][0-9]* periods, [0-9.]+ m?s in all$'
+if grep -q 'memory: peak not known' "$tmp/err"; then
+	says "memory, without memory.peak" '^cgtune: summary: memory: peak not known of 64 MiB; 0 OOM kills$'
+else
+	says "memory" '^cgtune: summary: memory: [0-9.]+ [KM]iB at most of 64 MiB; 0 OOM kills$'
+fi
+run "$cgtune" run --memory 32M --summary -- sh -c 'x=$(head -c 200000000 /dev/zero | tr "\0" x); echo ${#x}'
+if grep -q '^SwapTotal: *0 kB' /proc/meminfo; then
+	is "beyond the limit it is killed" "$status" 137
+	says "which the summary says" '^cgtune: summary: ended by signal 9'
+	says "as an OOM kill" '; [1-9][0-9]* OOM kills?$'
+else
+	skip "beyond the limit it is killed" "there is swap"
+fi
+run "$cgtune" run --summary true
+says "without a cgroup of its own" 'of all programs in the cgroup'
+
+echo "# what is left"
+run "$cgtune" run --name "$me" --cpus 0.5 -- sh -c 'sleep 30 >/dev/null 2>&1 & echo $!'
+is "a process that stays: the status all the same" "$status" 0
+says "which is said" "^cgtune: warning: .*/$me is left: something is still in it"
+sleeper=$(cat "$tmp/out")
+run "$cgtune" run --gc
+ok "--gc leaves it, and says so" grep -q "^left .*/$me: something is still in it" "$tmp/out"
+kill "$sleeper"
+await test ! -d "/proc/$sleeper"
+run "$cgtune" run --gc
+ok "--gc removes it then" grep -q "^removed .*/$me\$" "$tmp/out"
+is "nothing of it is there" "$(find /sys/fs/cgroup /run/cgtune -name "$me*")" ""
+start "$cgtune" run --name "$me" --cpus 0.5 "$cgtune" run --name "$me-inner" --memory 64M -- sh -c 'echo ready $$; exec sleep 30'
+sleeper=$(sed -n 's/^ready //p' "$tmp/said")
+inner=$(find /proc -maxdepth 1 -name '[0-9]*' -exec grep -l "^PPid:[[:space:]]*$started\$" {}/status \; 2>/dev/null |
+	sed -n 's|/proc/\([0-9]*\)/status|\1|p')
+kill -9 "$started" "$inner"
+wait "$started" 2>/dev/null
+ok "the command of a run that was killed goes on" kill -0 "$sleeper"
+run "$cgtune" run --gc
+ok "--gc leaves its cgroup" grep -q "^left .*/$me" "$tmp/out"
+cp "$tmp/out" "$tmp/first"
+kill -9 "$sleeper"
+await test ! -d "/proc/$sleeper"
+sleep 0.2
+run "$cgtune" run --gc
+# On v2 they are beside each other, and the outer one is empty at once.
+is "--gc removes both" "$(cat "$tmp/first" "$tmp/out" | grep -c "^removed .*$me")" 2
+is "nothing of them is there" "$(find /sys/fs/cgroup /run/cgtune -name "$me*")" ""
+start "$cgtune" run --name "$me" --cpus 0.5 -- sh -c 'echo ready; exec sleep 30'
+run "$cgtune" run --gc
+is "--gc leaves those alone that run" "$(grep -c "$me" "$tmp/out"):$(test -d "$dir" && echo there)" 0:there
+kill "$started"
+wait "$started"
+is "TERM leaves nothing" "$(find /sys/fs/cgroup /run/cgtune -name "$me*")" ""
+is "the folder of records is ours alone" "$(stat -c '%a %U' /run/cgtune)" "700 root"
+if unshare -m true 2>/dev/null; then
+	unshare -m sh -c 'mount -t tmpfs none /run; mkdir /run/real; ln -s real /run/cgtune; "$1" run --cpus 1 true; ls /run/real' \
+		sh "$cgtune" >"$tmp/out" 2>"$tmp/err"
+	says "records do not follow a link" 'no record of the cgroup can be made'
+	is "and nothing is written there" "$(cat "$tmp/out")" ""
+	run unshare -m sh -c 'mount -t tmpfs none /run; mkdir -m 777 /run/cgtune; exec "$1" run --gc' sh "$cgtune"
+	is "a folder that others can write is not gone by" "$status" 1
+fi
+
+done_testing
