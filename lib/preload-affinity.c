@@ -55,23 +55,29 @@ static bool is_readable(const mask_word *mask, size_t words)
 	return sys3(SYS_sched_setaffinity, INT_MAX, words * sizeof(*mask), mask) != -EFAULT;
 }
 
-/* If a mask is the one that was shown, copy the one that it stands for. Its words, or 0.
- * As the kernel does, read no more of the mask than its own are long. */
-static size_t recall(const mask_word *mask, size_t words, mask_word full_mask[WORDS])
+/* Whether a mask is what is shown of another one. As the kernel does, read no more of it than
+ * its own masks are long. */
+static bool is_part(const mask_word *mask, size_t words, const mask_word *whole, size_t n, unsigned shown)
+{
+	mask_word part[WORDS];
+
+	if (n > WORDS || mask_count(whole, n) <= shown)
+		return false;
+	memcpy(part, whole, n * sizeof(*part));
+	mask_trim(part, n, shown, preload_answers()->offset);
+	return mask_same(mask, words < n ? words : n, part, n);
+}
+
+/* If a mask is the one that was shown last, copy the one that it stands for. Its words, or 0. */
+static size_t recall(const mask_word *mask, size_t words, mask_word whole[WORDS])
 {
 	unsigned count = full.count, shown = full.shown;
-	mask_word part[WORDS];
 	size_t n = full.words;
 
-	if (!shown || !is_readable(mask, words))
-		return 0;
-	memcpy(full_mask, full.mask, n * sizeof(*full_mask));
+	memcpy(whole, full.mask, n * sizeof(*whole));
 	if (count & 1 || full.count != count)
 		return 0;
-	memcpy(part, full_mask, n * sizeof(*part));
-	words = words < n ? words : n;
-	mask_trim(part, n, shown, preload_answers()->offset);
-	return mask_same(mask, words, part, n) ? n : 0;
+	return is_part(mask, words, whole, n, shown) ? n : 0;
 }
 
 static bool is_self(pid_t pid)
@@ -122,16 +128,29 @@ static long get(pid_t pid, size_t size, void *mask)
 	return bytes < 0 ? bytes : 0;
 }
 
-/* How a mask is to be set: 0 as it is; -1 not at all; else so many words of full_mask instead. */
-static int translate(size_t size, const void *mask, mask_word full_mask[WORDS])
+/*
+ * How a mask is to be set: 0 as it is; -1 not at all; else so many words of whole instead, which
+ * comes with the present mask of the thread: what is shown of that asks for no change.
+ */
+static int translate(size_t size, const void *mask, mask_word whole[WORDS], long present)
+{
+	size_t words = size / sizeof(mask_word), n = present > 0 ? (size_t)present / sizeof(*whole) : 0;
+
+	if (preload_answers()->ignore_pin)
+		return -1;
+	if (!is_readable(mask, words))
+		return 0;
+	if (n && is_part(mask, words, whole, n, full.shown))
+		return (int)n;
+	return (int)recall(mask, words, whole);
+}
+
+/* Whether masks that are set may be such as were shown. */
+static bool may_be_shown(void)
 {
 	const struct preload_answers *answers = preload_answers();
 
-	if (!answers->threads || !answers->affinity)
-		return 0;
-	if (answers->ignore_pin)
-		return -1;
-	return full.shown ? (int)recall(mask, size / sizeof(mask_word), full_mask) : 0;
+	return answers->threads && answers->affinity && (answers->ignore_pin || full.shown);
 }
 
 _public_ int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
@@ -152,27 +171,33 @@ _public_ int pthread_getaffinity_np(pthread_t thread, size_t size, cpu_set_t *ma
 /* Any thread of this process: one often restores another's mask. */
 _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 {
-	mask_word full_mask[WORDS];
-	int words = is_ours(pid) ? translate(size, mask, full_mask) : 0;
+	mask_word whole[WORDS];
+	int words = 0;
 
+	if (may_be_shown() && is_ours(pid))
+		words = translate(size, mask, whole, get_real(pid, sizeof(whole), whole));
 	if (words < 0)
 		return 0;
 	if (words > 0)
-		return preload_result(sys3(SYS_sched_setaffinity, pid, (size_t)words * sizeof(mask_word), full_mask));
+		return preload_result(sys3(SYS_sched_setaffinity, pid, (size_t)words * sizeof(*whole), whole));
 	return preload_result(sys3(SYS_sched_setaffinity, pid, size, mask));
 }
 
 _public_ int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
 {
+	int (*get_next)(pthread_t, size_t, cpu_set_t *) = PRELOAD_NEXT("pthread_getaffinity_np");
 	int (*next)(pthread_t, size_t, const cpu_set_t *) = PRELOAD_NEXT("pthread_setaffinity_np");
-	mask_word full_mask[WORDS];
-	int words = translate(size, mask, full_mask);
+	mask_word whole[WORDS];
+	int words = 0;
 
+	if (!get_next || !next)
+		return ENOSYS;
+	if (may_be_shown())
+		words = translate(size, mask, whole, get_next(thread, sizeof(whole), (cpu_set_t *)whole) == 0 ?
+						     (long)sizeof(whole) : 0);
 	if (words < 0)
 		return 0;
-	if (!next)
-		return ENOSYS;
 	if (words > 0)
-		return next(thread, (size_t)words * sizeof(mask_word), (const cpu_set_t *)full_mask);
+		return next(thread, (size_t)words * sizeof(*whole), (const cpu_set_t *)whole);
 	return next(thread, size, mask);
 }

@@ -34,7 +34,8 @@ static long pages(const struct preload_answers *answers, uint64_t bytes)
 	return (long)util_min(bytes / answers->page_size, __LONG_MAX__);
 }
 
-_public_ long sysconf(int name)
+/* Not through the loader, which may have put another object's sysconf(3) before ours. */
+static long answer(int name)
 {
 	const struct preload_answers *answers = preload_answers();
 
@@ -49,24 +50,29 @@ _public_ long sysconf(int name)
 	return preload_real_sysconf(name);
 }
 
+_public_ long sysconf(int name)
+{
+	return answer(name);
+}
+
 _public_ int get_nprocs(void)
 {
-	return (int)sysconf(_SC_NPROCESSORS_ONLN);
+	return (int)answer(_SC_NPROCESSORS_ONLN);
 }
 
 _public_ int get_nprocs_conf(void)
 {
-	return (int)sysconf(_SC_NPROCESSORS_CONF);
+	return (int)answer(_SC_NPROCESSORS_CONF);
 }
 
 _public_ long get_phys_pages(void)
 {
-	return sysconf(_SC_PHYS_PAGES);
+	return answer(_SC_PHYS_PAGES);
 }
 
 _public_ long get_avphys_pages(void)
 {
-	return sysconf(_SC_AVPHYS_PAGES);
+	return answer(_SC_AVPHYS_PAGES);
 }
 
 static void lower(unsigned long *units, uint64_t bytes, unsigned unit)

@@ -65,6 +65,7 @@ static void end_turn(void)
 	owner = 0;
 }
 
+/* The kernel keeps the first 15 bytes of a program's name. */
 static bool is_skipped(void)
 {
 	const char *list = env_get("CGTUNE_SKIP");
@@ -75,7 +76,7 @@ static bool is_skipped(void)
 	while (*list) {
 		size_t n = strcspn(list, ",");
 
-		if (n == strlen(comm) && memcmp(list, comm, n) == 0)
+		if (util_min(n, sizeof(comm) - 1) == strlen(comm) && memcmp(list, comm, strlen(comm)) == 0)
 			return true;
 		list += n + (list[n] == ',');
 	}

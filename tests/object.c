@@ -351,35 +351,68 @@ static bool plain_relocation(unsigned machine, unsigned type)
 	}
 }
 
-static unsigned relocation_type(Elf_Data *data, Elf64_Word section, int n)
+/* The nth relocation's type, and the symbol that it is for; 0: none. */
+static unsigned relocation(Elf_Data *data, Elf64_Word section, int n, size_t *symbol_index)
 {
 	GElf_Rela rela = { 0 };
 	GElf_Rel rel = { 0 };
+	GElf_Xword info;
 
 	if (section == SHT_RELA)
-		return gelf_getrela(data, n, &rela) ? (unsigned)GELF_R_TYPE(rela.r_info) : ~0u;
-	return gelf_getrel(data, n, &rel) ? (unsigned)GELF_R_TYPE(rel.r_info) : ~0u;
+		info = gelf_getrela(data, n, &rela) ? rela.r_info : 0;
+	else
+		info = gelf_getrel(data, n, &rel) ? rel.r_info : 0;
+	*symbol_index = GELF_R_SYM(info);
+	return (unsigned)GELF_R_TYPE(info);
 }
 
-/* Neither of thread-local storage, nor of a resolver (musl has none), nor packed (glibc 2.36). */
-static void plain_relocations(struct object *object)
+/* Neither of thread-local storage, nor of a resolver (musl has none). */
+static void look_at_type(struct object *object, unsigned type, size_t symbol_index)
+{
+	(void)symbol_index;
+	if (!plain_relocation(object->header.e_machine, type))
+		object_complain(object, "relocation of type %u", type);
+}
+
+static void look_at_symbol(struct object *object, unsigned type, size_t symbol_index)
+{
+	const char *name;
+	GElf_Sym sym;
+
+	(void)type;
+	if (symbol_index && symbol(object, symbol_index, &sym, &name) && sym.st_shndx != SHN_UNDEF)
+		object_complain(object, "its own %s is bound by the loader", name);
+}
+
+static void each_relocation(struct object *object, void (*look)(struct object *, unsigned, size_t))
 {
 	static const Elf64_Word types[] = { SHT_RELA, SHT_REL };
 	GElf_Shdr header;
+	size_t of;
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		for (Elf_Scn *at = NULL; (at = next_section(object, at, types[i], &header));) {
 			Elf_Data *data = elf_getdata(at, NULL);
 
 			for (size_t n = 0; data && n < header.sh_size / header.sh_entsize; n++) {
-				unsigned type = relocation_type(data, types[i], (int)n);
+				unsigned type = relocation(data, types[i], (int)n, &of);
 
-				if (!plain_relocation(object->header.e_machine, type))
-					object_complain(object, "relocation of type %u", type);
+				look(object, type, of);
 			}
 		}
 	}
-	NO_TAGS(object, "packed relocations", 36 /* DT_RELR */);
+}
+
+static void plain_relocations(struct object *object)
+{
+	each_relocation(object, look_at_type);
+	NO_TAGS(object, "packed relocations (glibc 2.36)", 36 /* DT_RELR */);
+}
+
+/* Another object's function of the same name may call back into this one, for ever. */
+static void bound_to_itself(struct object *object)
+{
+	each_relocation(object, look_at_symbol);
 }
 
 const struct object_rule object_rules[] = {
@@ -399,5 +432,6 @@ const struct object_rule object_rules[] = {
 	{ "the stack is not executable", stack_not_executable },
 	{ "no segment is writable and executable", written_or_executed },
 	{ "its relocations are those of any loader", plain_relocations },
+	{ "its own functions are not bound by the loader", bound_to_itself },
 	{ NULL, NULL },
 };

@@ -16,6 +16,7 @@ CC=${CC:-cc}
 mib=1048576
 group=cgtune-preload-$$
 unset OMP_NUM_THREADS GOMAXPROCS GOMEMLIMIT CGTUNE_SET CGTUNE_LOG LD_PRELOAD LD_BIND_NOW
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 # skip_all REASON: nothing can be tested here.
 skip_all() {

@@ -82,6 +82,13 @@ mkdir "$dir"
 fails "a cgroup that is not ours" 125 'there is such a cgroup already' "$cgtune" run --name "$me" --cpus 1 true
 ok "stays, too" rmdir "$dir"
 
+if unshare -C true 2>/dev/null; then
+	fails "mounts from outside of a cgroup namespace" 125 'our own cgroup cannot be seen' \
+		"$cgtune" run --cpus 0.5 unshare -C "$cgtune" run --cpus 1 true
+else
+	skip "mounts from outside of a cgroup namespace" "no such namespace can be made"
+fi
+
 echo "# the summary"
 run "$cgtune" run --cpus 0.2 --memory 64M --summary -- sh -c 'i=0; while test $i -lt 400000; do i=$((i+1)); done; exit 3'
 is "its status" "$status" 3

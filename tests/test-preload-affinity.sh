@@ -34,7 +34,7 @@ if have taskset "taskset"; then
 	is "taskset -p of another process shows the truth" "$(limited taskset -c -p $$)" "$(taskset -c -p $$)"
 	sleep 60 &
 	sleeper=$!
-	ok "taskset -p sets another process's" limited taskset -c -p "$last" "$sleeper" >"$tmp/taskset"
+	ok "taskset -p sets another process's" limited sh -c 'exec taskset -c -p "$1" "$2" >/dev/null' sh "$last" "$sleeper"
 	is "to what was asked for" "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$sleeper/status")" "$last"
 	kill "$sleeper"
 	is "a mask of as many CPUs as threads is shown whole" \

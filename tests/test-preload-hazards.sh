@@ -162,6 +162,27 @@ for program in sh bash dash perl python3 awk sed grep tar gzip ls env git openss
 		is "LD_BIND_NOW=1: $program" "$? $(diff "$tmp/without" "$tmp/with")" "0 "
 	fi
 done
+# As others do it that lower counts: what they call must not call them.
+build_object others -D_GNU_SOURCE <<'C'
+#include <dlfcn.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+long sysconf(int name)
+{
+	static long (*next)(int);
+	if (name == _SC_NPROCESSORS_ONLN)
+		return get_nprocs();
+	if (name == _SC_PHYS_PAGES)
+		return get_phys_pages();
+	if (!next)
+		next = dlsym(RTLD_NEXT, "sysconf");
+	return next(name);
+}
+C
+is "an object before it answers sysconf(3) by get_nprocs(3)" \
+	"$(steered_by "$tmp/others.so $object" "$view" counts | grep -E '^(onln|phys) ' | tr '\n' ' ')" "onln 1 phys $((512 * mib)) "
+is "an object behind it does" \
+	"$(steered_by "$object $tmp/others.so" "$view" counts | grep -E '^(onln|phys) ' | tr '\n' ' ')" "onln 1 phys $((512 * mib)) "
 build_object deep -D_GNU_SOURCE <<'C'
 #include <unistd.h>
 long online(void) { return sysconf(_SC_NPROCESSORS_ONLN); }

@@ -73,6 +73,8 @@ static const struct bad {
 	{ "ifunc", "static int one(void) { return 1; } static int (*pick(void))(void) { return one; }"
 		" HIDE int picked(void) __attribute__((ifunc(\"pick\"))); USE(picked)", "",
 		{ "its relocations are those of any loader" } },
+	{ "self", "int caller(void); HIDE int caller(void) { return sysconf(); } USE(caller)", "",
+		{ "its own functions are not bound by the loader" } },
 };
 
 static void write_file(const char *path, const char *text)

@@ -134,7 +134,7 @@ static void take_loader(Elf *elf, struct inspect *ret)
 		if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_INTERP)
 			continue;
 		ret->kind = INSPECT_DYNAMIC;
-		if (header.p_offset < size && header.p_filesz <= size - header.p_offset)
+		if (header.p_offset < size && header.p_filesz <= size - header.p_offset && header.p_filesz < PATH_MAX)
 			snprintf(ret->loader, sizeof(ret->loader), "%.*s", (int)header.p_filesz, file + header.p_offset);
 	}
 }
@@ -255,8 +255,10 @@ void inspect_explain(const struct inspect *inspect, const char *path)
 			inspect->go ? ", Go" : "");
 	if (inspect->go && inspect->kind == INSPECT_DYNAMIC)
 		fputs("cgtune: preload: Go asks the kernel itself, and goes by GOMAXPROCS and GOMEMLIMIT\n", stderr);
-	if (inspect_takes_preload(inspect))
+	if (inspect_takes_preload(inspect)) {
+		fputs("cgtune: preload: reaches the program, as the environment does\n", stderr);
 		return;
+	}
 	fprintf(stderr, "cgtune: preload: does not reach the program itself: %s; "
 		"the environment does, and programs that it starts are reached\n", why_not(inspect));
 }

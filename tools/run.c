@@ -240,8 +240,8 @@ static bool exists(const struct group *group)
 	return false;
 }
 
-/* A process id may be that of a run whose cgroup is still there: then another name is taken. */
-static int name_and_record(const struct run_options *run, struct group *group, struct record *record)
+/* A process id may be that of a run whose cgroup is still there: then another name is taken. error: why there is no record. */
+static int name_and_record(const struct run_options *run, struct group *group, struct record *record, int *error)
 {
 	char name[NAME_MAX + 1];
 	int r = -EEXIST;
@@ -257,9 +257,7 @@ static int name_and_record(const struct run_options *run, struct group *group, s
 		if (run->dry_run)
 			return 0;
 	}
-	if (r < 0)
-		fprintf(stderr, "cgtune: warning: no record of the cgroup can be made (%s): should this run be killed, "
-			"cgtune run --gc does not know of it\n", strerror(-r));
+	*error = r;
 	return 0;
 }
 
@@ -277,10 +275,10 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 	struct record record;
 	struct run_result result;
 	struct summary after;
-	int r;
+	int r, no_record;
 
 	run_block_signals();
-	r = name_and_record(run, group, &record);
+	r = name_and_record(run, group, &record, &no_record);
 	if (r)
 		return r;
 	r = group_make(group);
@@ -288,6 +286,9 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 		record_remove(&record);
 		return r;
 	}
+	if (no_record < 0)
+		fprintf(stderr, "cgtune: warning: no record of the cgroup can be made (%s): should this run be killed, "
+			"cgtune run --gc does not know of it\n", strerror(-no_record));
 	if (run->why)
 		explain_group(group);
 	run_child(run, group, object, &result);
@@ -323,13 +324,13 @@ static int run(const struct run_options *run)
 	char object[PATH_MAX];
 	bool limited = run_wants_group(run);
 	struct record none;
-	int r;
+	int r, no_record;
 
 	if (limited && systemd_is_here())
 		return systemd_run(run);
 	r = limited ? group_place(run, &group) : 0;
 	if (r == 0 && run->dry_run && limited)
-		r = name_and_record(run, &group, &none);
+		r = name_and_record(run, &group, &none, &no_record);
 	if (r)
 		return r;
 	if (run->why)
