@@ -15,7 +15,8 @@ outside() {
 		if [ ! -x /lib/systemd/systemd ]; then
 			say ok "$vm # SKIP systemd is not installed"
 		elif ! host_is_missing "$vm"; then
-			program "$vm" systemd -S -t 300 -- env srcdir="$srcdir" top_builddir="$build" sh "$src/vm-systemd.sh"
+			boot systemd "$vm" -S -t 300 -- env srcdir="$srcdir" top_builddir="$build" sh "$src/vm-systemd.sh"
+			report systemd "$vm"
 		fi
 	done
 	echo "1..$count"

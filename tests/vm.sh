@@ -1,7 +1,8 @@
 #!/bin/sh
 # vm.sh - the real-cgroup and container tests on real kernels, in one TAP stream: `make check-vm`
 #
-# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below.
+# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below. As many run at the same time as there are
+# CPUs, as the emulator has one thread.
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
@@ -9,17 +10,32 @@ vms=${CGTUNE_VMS:-"5.10:v1 5.10:v2 6.1:v1 6.1:v2 6.1:hybrid 6.12:hybrid-mem 6.12
 # shellcheck source=tests/vm/tap
 . "$src/vm/tap"
 
+# machine VM: a boot for each program
+machine() {
+	set -- "$1" -L "$build/.libs" -t 600
+	boot limits "$@" -- "$build/tests/real-limits"
+	boot usage "$@" -- "$build/tests/real-usage"
+	boot live "$@" -- "$build/tests/real-live"
+	boot told "$@" -- "$build/tests/real-told"
+	boot container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
+		-- env top_builddir="$build" sh "$src/container.sh"
+}
+
+# What those say that have been started.
+gather() {
+	wait
+	for vm in $started; do
+		for name in limits usage live told container; do report "$name" "$vm"; done
+	done
+	started=
+}
+
+started=
 for vm in $vms; do
 	vm_is_missing "$vm" && continue
-	set -- -L "$build/.libs" -t 600
-	program "$vm" limits "$@" -- "$build/tests/real-limits"
-	program "$vm" usage "$@" -- "$build/tests/real-usage"
-	program "$vm" live "$@" -- "$build/tests/real-live"
-	program "$vm" told "$@" -- "$build/tests/real-told"
-	program "$vm" container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
-		-- env top_builddir="$build" sh "$src/container.sh"
-	program "$vm" run "$@" -f "$build/cgtune" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" \
-		-- env top_builddir="$build" srcdir="${src%/tests}" sh "$src/real-run.sh"
+	machine "$vm" &
+	started="$started $vm"
+	[ "$(echo "$started" | wc -w)" -lt "$(nproc)" ] || gather
 done
+gather
 echo "1..$count"
