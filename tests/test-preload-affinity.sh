@@ -10,6 +10,7 @@ srcdir=${srcdir:-.}
 allowed='sed -n "s/^Cpus_allowed_list:[[:space:]]*//p" /proc/self/status'
 all=$(sh -c "$allowed")
 
+ok "limited: one CPU is shown" limited "$programs/preload-affinity" as_many_real_ids_as_threads 1
 cases limited "$programs/preload-affinity" limited
 cases natively "$programs/preload-affinity" native
 some=$(($(nproc) - 1))
