@@ -29,6 +29,16 @@ mkdir "$tmp/path"
 cp "$tmp/shell" "$tmp/path/in-path"
 gives "PATH" 5 env PATH="$tmp:$tmp/path:$PATH" "$cgtune" run in-path
 gives "standard error is closed" 7 sh -c '"$0" run --why -- sh -c "exit 7" 2>&-' "$cgtune"
+gives "all standard streams are closed" 127 sh -c '"$0" run --why -- "$1" <&- >&- 2>&-' "$cgtune" "$tmp/orphan"
+gives "nobody reads what it says" 7 sh -c '{ "$0" run --why --summary -- sh -c "sleep 0.2; exit 7"; echo $? >"$1/status"; } 2>&1 | true
+	exit "$(cat "$1/status")"' "$cgtune" "$tmp"
+printf '#!\n' >"$tmp/empty"
+printf '#!%s\n' "$tmp/loop" >"$tmp/loop"
+chmod +x "$tmp/empty" "$tmp/loop"
+gives "a script that names no interpreter" 0 "$cgtune" run --why -- "$tmp/empty"
+says "a script that names no interpreter: is for the shell" 'handed to /bin/sh'
+gives "a script for itself" 126 "$cgtune" run --why -- "$tmp/loop"
+says "a script for itself: says so" 'cannot be looked into: Too many levels'
 gives "SIGCHLD is ignored by who started us" 7 sh -c 'trap "" CHLD; exec "$0" run -- sh -c "exit 7"' "$cgtune"
 
 echo "# wrong usage: 125, as of env(1)"

@@ -2,9 +2,11 @@
 /* cgtune - the command: picks the subcommand */
 #include "tool.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -64,6 +66,15 @@ static char *help(int key, const char *text, void *input)
 	return list;
 }
 
+/* What is opened gets no number of the standard streams: one that is closed leads nowhere. The
+ * command of run still finds it closed. */
+static void fill_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			_exit(TOOL_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -73,6 +84,7 @@ int main(int argc, char **argv)
 	struct choice choice = { .index = -1 };
 	static char name[64], version[64];
 
+	fill_standard_streams();
 	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
 	argp_program_version = version;
 	argv[0] = name;

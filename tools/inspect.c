@@ -195,7 +195,7 @@ static const char *inspect_one(const char *path, char line[LINE_SIZE], struct in
 		inspect_elf(fd, ret);
 	else if (n >= 2 && line[0] == '#' && line[1] == '!')
 		next = interpreter(line);
-	else
+	if (!next && ret->kind == INSPECT_UNKNOWN && !ret->error)
 		ret->kind = INSPECT_SHELL;
 	/* The kernel leaves the bits of a script alone. */
 	if (!next && ret->kind != INSPECT_SHELL)
@@ -214,6 +214,8 @@ void inspect_program(const char *path, struct inspect *ret)
 		if (path)
 			ret->scripts++;
 	}
+	if (path)
+		ret->error = ELOOP;
 }
 
 bool inspect_takes_preload(const struct inspect *inspect)
@@ -245,9 +247,11 @@ void inspect_explain(const struct inspect *inspect, const char *path)
 		fputs(", a script for ", stderr);
 		tool_print_safe(stderr, inspect->program);
 	}
-	if (inspect->error)
-		fprintf(stderr, ": cannot be looked into: %s\n", strerror(inspect->error));
-	else if (inspect->kind == INSPECT_SHELL)
+	if (inspect->error) {
+		fprintf(stderr, ": cannot be looked into: %s; what reaches it is not known\n", strerror(inspect->error));
+		return;
+	}
+	if (inspect->kind == INSPECT_SHELL)
 		fputs(": no magic number, so it is handed to /bin/sh\n", stderr);
 	else
 		fprintf(stderr, ": %s%s%s%s\n", inspect->foreign ? "foreign, " : inspect->bits32 ? "32-bit, " : "",

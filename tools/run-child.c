@@ -25,9 +25,17 @@ struct trouble {
 /* How signals were before us, which is how the command gets them; and those that we take. */
 static struct {
 	sigset_t mask;
-	struct sigaction child;
+	struct sigaction child, pipe;
 } before;
 static sigset_t caught;
+
+/* Nobody may read what we say, but the cgroup is to be removed, and the status returned. */
+void run_ignore_pipe(void)
+{
+	const struct sigaction ignored = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGPIPE, &ignored, &before.pipe);
+}
 
 /* Our own faults, and what nobody can catch or only stops who reads, stay as they are. */
 void run_block_signals(void)
@@ -46,6 +54,7 @@ void run_block_signals(void)
 static void restore_signals(void)
 {
 	sigaction(SIGCHLD, &before.child, NULL);
+	sigaction(SIGPIPE, &before.pipe, NULL);
 	sigprocmask(SIG_SETMASK, &before.mask, NULL);
 }
 

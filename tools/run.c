@@ -360,6 +360,7 @@ int tool_run(int argc, char **argv)
 	tool_parse(&argp, argc, argv, &arguments);
 	if (arguments.gc)
 		return record_gc();
+	run_ignore_pipe();
 	r = find_command(&arguments.run);
 	return r ? r : run(&arguments.run);
 }

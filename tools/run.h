@@ -114,6 +114,9 @@ struct run_result {
 };
 /* From here on no signal ends us before the cgroup is removed. */
 void run_block_signals(void);
+
+/* Before anything is said: a closed pipe is no reason to end. */
+void run_ignore_pipe(void);
 /* group: NULL: it stays where we are. */
 void run_child(const struct run_options *options, const struct group *group, const char *object,
 	       struct run_result *ret);
