@@ -81,6 +81,9 @@ if test -f "$build/libcgtune-preload.so"; then
 	is "it comes behind the user's own" "$(LD_PRELOAD="$build/other.so" "$cgtune" run sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" \
 		"$build/other.so:$object"
 	is "it is there once" "$("$cgtune" run "$cgtune" run sh -c 'echo "$LD_PRELOAD"')" "$object"
+	is "one that is not there is none" \
+		"$(LD_PRELOAD="$tmp/libcgtune-preload.so" "$cgtune" run sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" "$object"
+	cp "$object" "$tmp"
 	is "one of another folder is enough" \
 		"$(LD_PRELOAD="$tmp/libcgtune-preload.so" "$cgtune" run sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" \
 		"$tmp/libcgtune-preload.so"

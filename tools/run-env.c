@@ -17,28 +17,56 @@ static bool is_there(char path[PATH_MAX], const char *folder, const char *below)
 	return snprintf(path, PATH_MAX, "%s/%s%s", folder, below, OBJECT) < PATH_MAX && access(path, R_OK) == 0;
 }
 
-/* Beside this program, as it was built, or where it was installed. */
+/* The folder that the installed objects would be in, were this program installed where it lies. */
+static bool is_there_moved(char path[PATH_MAX], char *bin, const char *libdir)
+{
+	static const char prefix[] = CGTUNE_PREFIX;
+	char *slash = strrchr(bin, '/');
+	size_t n = sizeof(prefix) - 1;
+
+	if (!slash || strcmp(slash, "/bin") != 0 || strncmp(libdir, prefix, n) != 0)
+		return false;
+	*slash = '\0';
+	strncat(bin, libdir + n, PATH_MAX - strlen(bin) - 1);
+	return is_there(path, bin, "");
+}
+
+/* Beside this program, as it was built, or where it was installed, or moved to. */
 static bool find_object(char path[PATH_MAX], bool bits32)
 {
-	const char *below = bits32 ? "32/" : "";
+	const char *below = bits32 ? "32/" : "", *libdir = bits32 ? CGTUNE_LIBDIR32 : CGTUNE_LIBDIR;
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
 	if (n > 0) {
 		self[n] = '\0';
-		slash = strrchr(self, '/');
-		*slash = '\0';
-		if (is_there(path, self, below))
+		*strrchr(self, '/') = '\0';
+		if (is_there(path, self, below) || is_there_moved(path, self, libdir))
 			return true;
-		slash = strrchr(self, '/');
-		if (slash && strcmp(slash, "/.libs") == 0) {
-			*slash = '\0';
-			if (is_there(path, self, below))
-				return true;
-		}
 	}
-	return is_there(path, bits32 ? CGTUNE_LIBDIR32 : CGTUNE_LIBDIR, "");
+	return is_there(path, libdir, "");
+}
+
+/* One path for programs of either class, which the loader completes (ld.so(8), $LIB), where both
+ * objects lie as the loaders of Debian or of Fedora have it. */
+static bool find_any_class(char path[PATH_MAX])
+{
+	static const char *const names[][2] = { { "/lib/x86_64-linux-gnu/", "/lib32/" }, { "/lib64/", "/lib/" } };
+	char other[PATH_MAX];
+
+	if (!find_object(path, false) || !find_object(other, true))
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *in_path = strstr(path, names[i][0]), *in_other = strstr(other, names[i][1]);
+
+		if (!in_path || !in_other || strcmp(in_path + strlen(names[i][0]), OBJECT) != 0 ||
+		    strcmp(in_other + strlen(names[i][1]), OBJECT) != 0 ||
+		    in_path - path != in_other - other || memcmp(path, other, (size_t)(in_path - path)) != 0)
+			continue;
+		snprintf(in_path, PATH_MAX - (size_t)(in_path - path), "/$LIB/%s", OBJECT);
+		return true;
+	}
+	return false;
 }
 
 void environment_object(const struct run_options *options, char object[PATH_MAX])
@@ -51,7 +79,7 @@ void environment_object(const struct run_options *options, char object[PATH_MAX]
 	env_read(&all, &env);
 	if (inspect->foreign || env_is_off(&env))
 		return;
-	if (!find_object(object, inspect->bits32)) {
+	if (!find_any_class(object) && !find_object(object, inspect->bits32)) {
 		object[0] = '\0';
 		fprintf(stderr, "cgtune: warning: %s%s is not installed: only the environment is set\n", OBJECT,
 			inspect->bits32 ? " for 32-bit programs" : "");
@@ -62,31 +90,54 @@ void environment_object(const struct run_options *options, char object[PATH_MAX]
 	}
 }
 
-/* Whether a list of LD_PRELOAD, with colons or blanks between, has the object already, from whichever folder. */
-static bool has_object(const char *list)
+/* Whether an entry of LD_PRELOAD is our object, from whichever folder, and of whichever class. */
+static bool is_object(const char *entry, size_t n)
 {
-	static const char between[] = ": \t";
+	size_t m = sizeof(OBJECT) - 1;
 
-	for (list += strspn(list, between); *list; list += strspn(list, between)) {
-		size_t n = strcspn(list, between), m = sizeof(OBJECT) - 1;
-
-		if (n >= m && memcmp(list + n - m, OBJECT, m) == 0 && (n == m || list[n - m - 1] == '/'))
-			return true;
-		list += n;
-	}
-	return false;
+	return n >= m && memcmp(entry + n - m, OBJECT, m) == 0 && (n == m || entry[n - m - 1] == '/');
 }
 
-/* LD_PRELOAD as it is to be: what the user has comes first, as ASan must; to be freed. NULL: nothing is to be done. */
-static char *preload_list(const char *object)
+/* Whether that one will do for a program: a bare name or one with $LIB is completed by the loader of either class. */
+static bool will_do(const char *entry, size_t n, bool bits32)
 {
-	const char *now = getenv(PRELOAD);
-	char *list;
+	struct inspect object;
+	char path[PATH_MAX];
 
-	if (!*object || (now && has_object(now)))
+	if (!memchr(entry, '/', n) || memchr(entry, '$', n))
+		return true;
+	snprintf(path, sizeof(path), "%.*s", (int)n, entry);
+	inspect_program(path, &object);
+	return !object.error && object.bits32 == bits32;
+}
+
+/* LD_PRELOAD as it is to be: what the user has comes first, as ASan must; an object of ours that is for another class
+ * of programs, as an outer run leaves it, goes. To be freed; NULL: nothing is to be done. */
+static char *preload_list(const char *object, bool bits32)
+{
+	static const char between[] = ": \t";
+	const char *now = getenv(PRELOAD);
+	char *list, *end;
+
+	if (!*object)
 		return NULL;
-	if (asprintf(&list, "%s%s%s", now ? now : "", now && *now ? ":" : "", object) < 0)
+	list = end = malloc((now ? strlen(now) : 0) + strlen(object) + 2);
+	if (!list)
 		return NULL;
+	for (now = now ? now + strspn(now, between) : ""; *now; now += strspn(now, between)) {
+		size_t n = strcspn(now, between);
+
+		if (is_object(now, n) && will_do(now, n, bits32)) {
+			free(list);
+			return NULL;
+		}
+		if (!is_object(now, n)) {
+			end = mempcpy(end, now, n);
+			*end++ = ':';
+		}
+		now += n;
+	}
+	strcpy(end, object);
 	return list;
 }
 
@@ -173,7 +224,7 @@ int environment_set(const struct run_options *options, const char *object)
 	if (r == 0 && !tuning.off && options->runtime)
 		r = set(TUNING_RUNTIME, options->runtime);
 	if (r == 0 && !tuning.off)
-		list = preload_list(object);
+		list = preload_list(object, options->inspect.bits32);
 	if (list && options->why)
 		explain_assignment(PRELOAD, list);
 	if (list)
@@ -203,7 +254,7 @@ int environment_print(const struct run_options *options, const char *object, con
 	}
 	if (options->runtime)
 		printf(TUNING_RUNTIME "=%s\n", options->runtime);
-	list = preload_list(object);
+	list = preload_list(object, options->inspect.bits32);
 	if (list)
 		printf(PRELOAD "=%s\n", list);
 	free(list);
