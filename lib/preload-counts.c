@@ -12,8 +12,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-long __sysconf(int name);
-
 int preload_result(long r)
 {
 	if (r >= 0)
@@ -24,8 +22,10 @@ int preload_result(long r)
 
 long preload_real_sysconf(int name)
 {
-	long (*next)(int) = __sysconf ? __sysconf : PRELOAD_NEXT("sysconf");
+	long (*next)(int) = __sysconf;
 
+	if (!next)
+		next = PRELOAD_NEXT("sysconf");
 	return next ? next(name) : -1;
 }
 

@@ -9,6 +9,15 @@
 #ifndef CGTUNE_PRELOAD_LIBC_H
 #define CGTUNE_PRELOAD_LIBC_H
 
+#include <link.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+long __sysconf(int name);
+extern struct r_debug *_dl_debug_addr;
+
 #pragma weak environ
 #pragma weak getauxval
 #pragma weak pthread_self

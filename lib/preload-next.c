@@ -15,7 +15,6 @@
 
 #define VERSION_HIDDEN 0x8000		/* of an entry of .gnu.version: not the default */
 
-extern struct r_debug _r_debug, *_dl_debug_addr;
 extern ElfW(Dyn) _DYNAMIC[] __attribute__((visibility("hidden")));
 
 /* The tables of one loaded object. */
