@@ -19,34 +19,58 @@
 
 #define WORDS 128			/* 8,192 CPUs, the most that Linux has */
 
-/* The mask of which a part was last shown, and how much. Odd while it is written, by a thread
- * of this process: in a forked child nobody would end what one of its parent's began. */
+/*
+ * The masks of which parts were shown: the first one for good, as what a program saves is mostly
+ * that, and the latest others. The count is odd while one is written, by a thread of this process:
+ * in a forked child nobody would end what one of its parent's began.
+ */
+#define MASKS 3
 static struct {
 	_Atomic unsigned count;
 	_Atomic int32_t writer;
-	unsigned shown;
-	size_t words;
-	mask_word mask[WORDS];
-} full;
+	unsigned used;			/* of the masks, the oldest first */
+	struct shown {
+		unsigned shown;		/* CPUs of it */
+		size_t words;
+		mask_word mask[WORDS];
+	} masks[MASKS];
+} seen;
+
+static struct shown *next_place(void)
+{
+	if (seen.used < MASKS)
+		return &seen.masks[seen.used++];
+	memmove(&seen.masks[1], &seen.masks[2], (MASKS - 2) * sizeof(seen.masks[0]));
+	return &seen.masks[MASKS - 1];
+}
+
+static bool is_remembered(const mask_word *mask, size_t words, unsigned shown)
+{
+	for (unsigned i = 0; i < seen.used; i++)
+		if (seen.masks[i].shown == shown && mask_same(seen.masks[i].mask, seen.masks[i].words, mask, words))
+			return !(seen.count & 1);
+	return false;
+}
 
 static void remember(const mask_word *mask, size_t words, unsigned shown)
 {
 	int32_t pid, writer;
+	struct shown *place;
 
-	if (words > WORDS || (!(full.count & 1) && full.shown == shown &&
-			      mask_same(full.mask, full.words, mask, words)))
+	if (words > WORDS || is_remembered(mask, words, shown))
 		return;
 	pid = (int32_t)sys0(SYS_getpid);
-	writer = full.writer;
+	writer = seen.writer;
 	/* Another thread's will do: threads of one process that differ in it are rare. */
-	if (writer == pid || !atomic_compare_exchange_strong(&full.writer, &writer, pid))
+	if (writer == pid || !atomic_compare_exchange_strong(&seen.writer, &writer, pid))
 		return;
-	full.count |= 1;
-	full.shown = shown;
-	full.words = words;
-	memcpy(full.mask, mask, words * sizeof(*mask));
-	full.count++;
-	full.writer = 0;
+	seen.count |= 1;
+	place = next_place();
+	place->shown = shown;
+	place->words = words;
+	memcpy(place->mask, mask, words * sizeof(*mask));
+	seen.count++;
+	seen.writer = 0;
 }
 
 /* Whether the kernel can read a mask: it looks at that before it looks for the thread. */
@@ -68,16 +92,18 @@ static bool is_part(const mask_word *mask, size_t words, const mask_word *whole,
 	return mask_same(mask, words < n ? words : n, part, n);
 }
 
-/* If a mask is the one that was shown last, copy the one that it stands for. Its words, or 0. */
+/* If a mask is one that was shown, copy the one that it stands for, the latest of several. Its words, or 0. */
 static size_t recall(const mask_word *mask, size_t words, mask_word whole[WORDS])
 {
-	unsigned count = full.count, shown = full.shown;
-	size_t n = full.words;
+	for (unsigned i = seen.used; i-- > 0;) {
+		unsigned count = seen.count, shown = seen.masks[i].shown;
+		size_t n = seen.masks[i].words;
 
-	memcpy(whole, full.mask, n * sizeof(*whole));
-	if (count & 1 || full.count != count)
-		return 0;
-	return is_part(mask, words, whole, n, shown) ? n : 0;
+		memcpy(whole, seen.masks[i].mask, n * sizeof(*whole));
+		if (!(count & 1) && seen.count == count && is_part(mask, words, whole, n, shown))
+			return n;
+	}
+	return 0;
 }
 
 static bool is_self(pid_t pid)
@@ -128,20 +154,15 @@ static long get(pid_t pid, size_t size, void *mask)
 	return bytes < 0 ? bytes : 0;
 }
 
-/*
- * How a mask is to be set: 0 as it is; -1 not at all; else so many words of whole instead, which
- * comes with the present mask of the thread: what is shown of that asks for no change.
- */
-static int translate(size_t size, const void *mask, mask_word whole[WORDS], long present)
+/* How a mask is to be set: 0 as it is; -1 not at all; else so many words of whole instead. */
+static int translate(size_t size, const void *mask, mask_word whole[WORDS])
 {
-	size_t words = size / sizeof(mask_word), n = present > 0 ? (size_t)present / sizeof(*whole) : 0;
+	size_t words = size / sizeof(mask_word);
 
 	if (preload_answers()->ignore_pin)
 		return -1;
 	if (!is_readable(mask, words))
 		return 0;
-	if (n && is_part(mask, words, whole, n, full.shown))
-		return (int)n;
 	return (int)recall(mask, words, whole);
 }
 
@@ -150,7 +171,7 @@ static bool may_be_shown(void)
 {
 	const struct preload_answers *answers = preload_answers();
 
-	return answers->threads && answers->affinity && (answers->ignore_pin || full.shown);
+	return answers->threads && answers->affinity && (answers->ignore_pin || seen.used);
 }
 
 _public_ int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
@@ -175,7 +196,7 @@ _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 	int words = 0;
 
 	if (may_be_shown() && is_ours(pid))
-		words = translate(size, mask, whole, get_real(pid, sizeof(whole), whole));
+		words = translate(size, mask, whole);
 	if (words < 0)
 		return 0;
 	if (words > 0)
@@ -185,16 +206,14 @@ _public_ int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *mask)
 
 _public_ int pthread_setaffinity_np(pthread_t thread, size_t size, const cpu_set_t *mask)
 {
-	int (*get_next)(pthread_t, size_t, cpu_set_t *) = PRELOAD_NEXT("pthread_getaffinity_np");
 	int (*next)(pthread_t, size_t, const cpu_set_t *) = PRELOAD_NEXT("pthread_setaffinity_np");
 	mask_word whole[WORDS];
 	int words = 0;
 
-	if (!get_next || !next)
+	if (!next)
 		return ENOSYS;
 	if (may_be_shown())
-		words = translate(size, mask, whole, get_next(thread, sizeof(whole), (cpu_set_t *)whole) == 0 ?
-						     (long)sizeof(whole) : 0);
+		words = translate(size, mask, whole);
 	if (words < 0)
 		return 0;
 	if (words > 0)

@@ -408,6 +408,16 @@ static void with_4_CPUs_threads_have_masks_of_their_own(void)
 	expect_truth(&two);
 }
 
+/* As a library looks while a program is bound to a part of the machine. Where the part is shown as the
+ * whole was, it stays bound to it. */
+static void with_4_CPUs_a_look_in_between(void)
+{
+	cpu_set_t all = truth(), saved = shown(), two = take_two(2), other = thread_shown();
+
+	EXPECT(sched_setaffinity(0, sizeof(saved), &saved) == 0);
+	expect_truth(CPU_EQUAL(&saved, &other) ? &two : &all);
+}
+
 /* The kernel takes masks of any length. */
 static void restored_with_other_sizes(void)
 {
@@ -459,6 +469,7 @@ static const struct case_entry entries[] = {
 	{ "a_thread_is_given_the_mask_of_another", a_thread_is_given_the_mask_of_another },
 	{ "a_thread_is_given_it_by_number", a_thread_is_given_it_by_number },
 	{ "restored_in_a_child", restored_in_a_child },
+	{ "with_4_CPUs_a_look_in_between", with_4_CPUs_a_look_in_between },
 	{ "with_4_CPUs_threads_have_masks_of_their_own", with_4_CPUs_threads_have_masks_of_their_own },
 	{ "restored_with_other_sizes", restored_with_other_sizes },
 	{ "a_mask_never_handed_out_pins", a_mask_never_handed_out_pins },
