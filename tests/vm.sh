@@ -1,7 +1,7 @@
 #!/bin/sh
 # vm.sh - the real-cgroup and container tests on real kernels, in one TAP stream: `make check-vm`
 #
-# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below. As many run at the same time as there are
+# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE those that run more. As many run at the same time as there are
 # CPUs, as the emulator has one thread.
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
@@ -19,6 +19,22 @@ machine() {
 	boot told "$@" -- "$build/tests/real-told"
 	boot container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
 		-- env top_builddir="$build" sh "$src/container.sh"
+	if has_more "$1"; then
+		boot run "$@" -f "$build/cgtune" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
+			-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" \
+			-- env top_builddir="$build" srcdir="${src%/tests}" sh "$src/real-run.sh"
+		(host_is_missing "$1") >/dev/null ||
+			boot preload "$1" -H -c 6 -t 600 -- env top_builddir="$build" srcdir="${src%/tests}" CC="${CC:-cc}" \
+				sh "$src/test-preload-affinity.sh"
+	fi
+}
+
+# has_more VM: the slow ones, `cgtune run` and the preload object with more CPUs, are for one VM of each kind
+has_more() {
+	case " ${CGTUNE_VMS_MORE:-5.10:v1 6.1:v2} " in
+	*" $1 "*) true ;;
+	*) false ;;
+	esac
 }
 
 # What those say that have been started.
@@ -26,6 +42,9 @@ gather() {
 	wait
 	for vm in $started; do
 		for name in limits usage live told container; do report "$name" "$vm"; done
+		has_more "$vm" || continue
+		report run "$vm"
+		host_is_missing "$vm" || report preload "$vm"
 	done
 	started=
 }
