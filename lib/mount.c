@@ -56,6 +56,7 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
 	cgroup->length = (size_t)length;
 	cgroup->top = point_length(point);
 	cgroup->placed = true;
+	cgroup->outside = parse_has_dotdot(root);
 	return 0;
 }
 
@@ -75,8 +76,9 @@ static bool is_cgroupfs(const char *dir, int version)
  * cgroup namespace "whole" ends at the namespace's root, of which statmount(2)
  * tells (Linux 6.8). 1; 0; or -EOPNOTSUPP: this kernel does not say.
  */
-static int is_whole_hierarchy(const char *point, int version, union scratch *scratch, bool *has_root)
+static int is_whole_hierarchy(const char *point, struct cgroup *cgroup, union scratch *scratch)
 {
+	bool in_root = strcmp(cgroup->path, "/") == 0;
 	struct statx stx = { 0 };
 	struct statmount_answer answer;
 	const char *strings = scratch->text + sizeof(answer);
@@ -87,8 +89,9 @@ static int is_whole_hierarchy(const char *point, int version, union scratch *scr
 	if (sys5(SYS_statx, AT_FDCWD, point, AT_NO_AUTOMOUNT,
 		 STATX_WANT_MNT_ID_UNIQUE | STATX_INO, &stx) < 0)
 		return 0;
-	if (stx.stx_ino == 1)
-		return *has_root = is_cgroupfs(point, version);
+	/* In the root's own cgroup, or in a namespace whose mounts are still those from outside of it. */
+	if (stx.stx_ino == 1 && !in_root)
+		return cgroup->has_root = is_cgroupfs(point, cgroup->version);
 	if (!(stx.stx_mask & STATX_WANT_MNT_ID_UNIQUE))
 		return -EOPNOTSUPP;
 	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
@@ -98,9 +101,10 @@ static int is_whole_hierarchy(const char *point, int version, union scratch *scr
 		return 0;
 	memcpy(&answer, scratch->text, sizeof(answer));
 	if ((answer.mask & request.param) != request.param ||
-	    strcmp(strings + answer.fs_type, version == 2 ? "cgroup2" : "cgroup") != 0 ||
+	    strcmp(strings + answer.fs_type, cgroup->version == 2 ? "cgroup2" : "cgroup") != 0 ||
 	    strcmp(strings + answer.mnt_root, "/") != 0)
 		return 0;
+	cgroup->has_root = stx.stx_ino == 1;
 	return 1;
 }
 
@@ -121,7 +125,7 @@ static int find_at_usual_place(const struct cgroup_search *search, struct cgroup
 
 	usual_places(cgroup, points);
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-		int r = is_whole_hierarchy(points[i], cgroup->version, search->scratch, &cgroup->has_root);
+		int r = is_whole_hierarchy(points[i], cgroup, search->scratch);
 
 		if (r > 0)
 			place(cgroup, "/", points[i]);
@@ -191,7 +195,8 @@ static int look_up(const struct cgroup_search *search, struct candidate *candida
 /*
  * Of several mounts of one hierarchy take one in which the cgroup's directory
  * exists, or at least the mount point; then the one whose root is nearest to the
- * hierarchy's: it shows most ancestors. Then the first.
+ * hierarchy's: it shows most ancestors. Then the first. One from outside of the
+ * cgroup namespace, whose root is "/..", shows ancestors only: any other is better.
  */
 static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 		    struct candidate *best, const char *root, const char *point)
@@ -200,9 +205,10 @@ static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 	char dir[CGTUNE_PATH_SIZE];
 	int r;
 
-	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0)
+	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0 ||
+	    (cgroup->placed && parse_has_dotdot(root)))
 		return 0;
-	if (cgroup->placed) {
+	if (cgroup->placed && !cgroup->outside) {
 		r = look_up(search, best, cgroup->dir, cgroup->top);
 		if (r == 0)
 			r = look_up(search, &next, dir, point_length(point));
@@ -263,6 +269,7 @@ static bool copy_place(struct cgroup *to, const struct cgroup *cgroups)
 		to->dir = to->path + strlen(to->path) + 1;
 		memcpy(to->dir, c->dir, c->length + 1);
 		to->has_root = c->has_root;
+		to->outside = c->outside;
 		to->top = c->top;
 		to->length = c->length;
 		to->placed = true;

@@ -269,16 +269,16 @@ if unshare -m sh "$tmp/booted" true 2>/dev/null; then
 	}
 	gives "its status" 7 booted "$cgtune" run --cpus 0.5 --memory 64M --name "$me" --summary -- sh -c 'exit 7' 'a  b'
 	is "systemd-run" "$(cat "$tmp/log")" \
-		"<--scope><--quiet><--collect><--unit=$me><-p><CPUQuota=50%><-p><MemoryMax=67108864><-p><CPUAccounting=yes><--><$cgtune><run><--in-scope><--summary><--><sh><-c><exit 7><a  b>"
+		"<--scope><--quiet><--slice-inherit><--collect><--unit=$me><-p><CPUQuota=50%><-p><MemoryMax=67108864><-p><CPUAccounting=yes><--><$cgtune><run><--in-scope><--summary><--><sh><-c><exit 7><a  b>"
 	says "the run in the scope has the summary" '^cgtune: summary: exit status 7'
 	ok "which is of its own cgroup" sh -c '! grep -q "all programs in the cgroup" "$0"' "$tmp/err"
 	booted "$cgtune" run --cpus 0.3333 --why --runtime node -- true 2>/dev/null
 	is "a part of a percent, and what is passed on" "$(cat "$tmp/log")" \
-		"<--scope><--quiet><--collect><-p><CPUQuota=33.33%><--><$cgtune><run><--in-scope><--why><--runtime><node><--><true>"
+		"<--scope><--quiet><--slice-inherit><--collect><-p><CPUQuota=33.33%><--><$cgtune><run><--in-scope><--why><--runtime><node><--><true>"
 	rm "$tmp/log"
 	gives "--dry-run" 0 booted "$cgtune" run --cpus 2 --dry-run -- sh -c 'exit 1'
 	is "--dry-run prints it" "$(cat "$tmp/out")" \
-		"systemd-run --scope --quiet --collect -p CPUQuota=200% -- $cgtune run --in-scope -- sh -c 'exit 1'"
+		"systemd-run --scope --quiet --slice-inherit --collect -p CPUQuota=200% -- $cgtune run --in-scope -- sh -c 'exit 1'"
 	ok "--dry-run does nothing" test ! -e "$tmp/log"
 	gives "without a limit no scope is needed" 7 booted "$cgtune" run sh -c 'exit 7'
 	ok "so none is made" test ! -e "$tmp/log"

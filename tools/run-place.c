@@ -361,27 +361,6 @@ static bool is_counted(const struct place *place, enum place_controller which)
 	return place->options->summary && (which == PLACE_MEMORY || which == PLACE_CPUACCT);
 }
 
-/*
- * Whether the caller is in what was taken for its cgroup: a mount from outside of its cgroup
- * namespace has a root of "/..", which does not say where below it the caller is.
- */
-static bool is_inside(const struct cgroup *own)
-{
-	char path[PATH_MAX + 16];
-	FILE *procs;
-	bool inside = false;
-	int pid;
-
-	snprintf(path, sizeof(path), "%.*s/cgroup.procs", (int)own->length, own->dir);
-	procs = fopen(path, "re");
-	if (!procs)
-		return true;			/* then it cannot be entered either, and that says why */
-	while (!inside && fscanf(procs, "%d", &pid) == 1)
-		inside = pid == getpid();
-	fclose(procs);
-	return inside;
-}
-
 static int place_all(struct place *place)
 {
 	const struct cgroup *v2 = NULL;
@@ -393,8 +372,8 @@ static int place_all(struct place *place)
 
 		if (wanted && (!own->version || !own->placed))
 			return run_failed(controllers[i], "no cgroup hierarchy with this controller can be seen");
-		if (wanted && !is_inside(own))
-			return run_failed(own->dir, "is not where we are: our own cgroup cannot be seen");
+		if (wanted && own->outside)
+			return run_failed(own->dir, "is mounted from outside of our cgroup namespace: our own cgroup cannot be seen");
 		if (i == PLACE_CPUSET && wanted)
 			r = take_cpus(place, own);
 		if (r == 0 && own->version == 1 && own->placed && (wanted || is_counted(place, i)))

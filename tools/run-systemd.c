@@ -89,6 +89,7 @@ static void build(const struct run_options *options, const struct group *group, 
 	add(command, "systemd-run");
 	add(command, "--scope");
 	add(command, "--quiet");
+	add(command, "--slice-inherit");	/* what limits the caller's slice limits the command, too */
 	add(command, "--collect");	/* a scope in which something was killed would stay, as failed */
 	if (geteuid() != 0)
 		add(command, "--user");

@@ -283,7 +283,8 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 		return r;
 	r = group_make(group);
 	if (r) {
-		record_remove(&record);
+		if (!exists(group))
+			record_remove(&record);
 		return r;
 	}
 	if (no_record < 0)
