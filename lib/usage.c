@@ -192,6 +192,27 @@ _public_ int cgtune_throttle_read(const struct cgtune_options *options, struct c
 	return r;
 }
 
+static int read_cpu(struct pass *pass, void *user)
+{
+	struct usage_cpu *usage = user;
+	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
+	struct walk walk;
+	int n, r = levels_walk(pass, PASS_CPU, &walk);
+
+	if (r < 0)
+		return r;
+	n = level_text(pass, cpu, walk.period ? walk.at : cpu->length, "cpu.stat");
+	usage->periods = number_in(pass, n, "nr_periods");
+	usage->throttled = number_in(pass, n, "nr_throttled");
+	usage->used_ns = cpu->version == 2 ? us_to_ns(number_in(pass, n, "usage_usec")) : cpu_use(pass);
+	return 0;
+}
+
+int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret)
+{
+	return reading_do(options, read_cpu, ret);
+}
+
 /* The least that is left, while the levels are walked. */
 struct left {
 	uint64_t physical, bytes, tightest;
