@@ -32,7 +32,7 @@ static void granted(struct cgtune_waiter *waiter, int error)
 	sem_post(&ready_count);
 }
 
-static void *worker(void *unused)
+static __attribute__((noreturn)) void *worker(void *unused)
 {
 	(void)unused;
 	for (struct job *job;;) {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # agent.sh - cgtune agent: what it answers, and a HAProxy whose maxconn follows a cgroup's quota
 srcdir=${srcdir:-.}
+# shellcheck disable=SC2317 # called by name
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
 build=${top_builddir:-.}
@@ -35,10 +36,6 @@ ask() {
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
 s.sendall(b"hello\n" if len(sys.argv) > 2 else b"")
 print(s.makefile().read(), end="")' "$@"
-}
-
-says() {
-	test "$(ask "$port")" = "$1"
 }
 
 # complaint STATUS ARGUMENT...: that exit status, and the line.

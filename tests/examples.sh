@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # examples.sh - the example hosts of the admission limiter, run as a user would: each is asked, refuses, and ends
 srcdir=${srcdir:-.}
+# shellcheck disable=SC2317 # called by name
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
 examples=${top_builddir:-.}/examples
