@@ -13,6 +13,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <time.h>
 
 #define WINDOW_PERIODS 5
 #define STALE_WINDOWS 3
@@ -81,22 +82,45 @@ void feedback_resize(void)
 	limiter_call(&batch);
 }
 
+/* The part of the quota that was used, per mille. Where that is not known, at least as much as
+ * the part of the periods in which it ran out. */
+static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns, uint64_t stopped,
+			const struct cgtune_limits *limits)
+{
+	uint64_t grant_ns = util_mul_div(ns, limits->cpu_quota_us, limits->cpu_period_us);
+
+	if (old->used_ns == CGTUNE_UNKNOWN || new->used_ns == CGTUNE_UNKNOWN)
+		return stopped;
+	return util_mul_div(util_sub(new->used_ns, old->used_ns), 1000, grant_ns ? grant_ns : 1);
+}
+
 /* What the last window says; the quota as it is now. */
 static enum limiter_advice advice_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns,
 				     const struct cgtune_limits *limits)
 {
-	uint64_t periods = util_sub(new->periods, old->periods), stopped = util_sub(new->throttled, old->throttled);
-	uint64_t grant_ns = util_mul_div(ns, limits->cpu_quota_us, limits->cpu_period_us);
-	uint64_t used = util_mul_div(util_sub(new->used_ns, old->used_ns), 1000, grant_ns ? grant_ns : 1);
+	uint64_t periods = util_sub(new->periods, old->periods);
+	uint64_t stopped = periods ? util_sub(new->throttled, old->throttled) * 1000 / periods : 0;
+	uint64_t used = used_of(old, new, ns, stopped, limits);
 
-	if (used >= USED_SHRINK && periods && stopped * 1000 >= periods * STOPPED_SHRINK)
+	if (used >= USED_SHRINK && stopped >= STOPPED_SHRINK)
 		return LIMITER_SHRINK;
 	return used < USED_GROW ? LIMITER_GROW : LIMITER_KEEP;
 }
 
-static bool is_known(const struct usage_cpu *u)
+/* Of this process alone where its cgroup's is not counted. */
+static int sample_take(struct usage_cpu *ret)
 {
-	return u->periods != CGTUNE_UNKNOWN && u->throttled != CGTUNE_UNKNOWN && u->used_ns != CGTUNE_UNKNOWN;
+	const struct cgtune_options *options = process_options();
+	struct timespec used;
+	int r = usage_cpu_read(options, ret);
+
+	if (r == 0 && (ret->periods == CGTUNE_UNKNOWN || ret->throttled == CGTUNE_UNKNOWN))
+		r = -ENODATA;
+	if (r == 0 && ret->used_ns == CGTUNE_UNKNOWN && !options->pid && !options->cgroup) {
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+		ret->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
+	}
+	return r;
 }
 
 /* With the lock of feedback held. */
@@ -132,8 +156,7 @@ void feedback_tick(void)
 	limits = p->limits;
 	threads = p->plan.threads;
 	process_unlock(p);
-	if (!atomic_load(&adaptive) || !limits.cpu_period_us || usage_cpu_read(process_options(), &sample) < 0 ||
-	    !is_known(&sample))
+	if (!atomic_load(&adaptive) || !limits.cpu_period_us || sample_take(&sample) < 0)
 		return;
 	pthread_mutex_lock(&p->feedback.lock);
 	adapt(&p->feedback, &sample, &limits, threads, &batch);

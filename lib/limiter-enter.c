@@ -201,14 +201,14 @@ static __attribute__((noinline)) int enter(struct cgtune_limiter *l, const struc
 
 _public_ int cgtune_limiter_acquire(struct cgtune_limiter *l, int timeout_ms)
 {
-	struct cgtune_request request = { .size = sizeof(request), .timeout_ms = timeout_ms };
+	struct cgtune_request request = { .size = sizeof(request) };
 
 	if (!l || timeout_ms < -1)
 		return -EINVAL;
 	if (take_quickly(l->state))
 		return 0;
-	if (timeout_ms == 0)
-		request.flags = CGTUNE_REQUEST_NOWAIT;
+	request.timeout_ms = timeout_ms;
+	request.flags = timeout_ms ? 0 : CGTUNE_REQUEST_NOWAIT;
 	return enter(l, &request);
 }
 
@@ -305,27 +305,30 @@ static __attribute__((noinline)) void let_in(struct cgtune_limiter *l)
 	limiter_unlock(l, &batch);
 }
 
-_public_ void cgtune_limiter_finish(struct cgtune_limiter *l, int outcome)
+static inline void leave(struct cgtune_limiter *l, int outcome)
 {
-	struct limiter_state *s;
-	uint64_t word;
+	struct limiter_state *s = l->state;
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
 
-	if (!l)
-		return;
-	s = l->state;
-	word = atomic_load_explicit(&s->word, memory_order_relaxed);
 	do
 		if (!limiter_inflight(word))
 			return;
 	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word - 1, memory_order_release,
 						      memory_order_relaxed));
-	atomic_fetch_add_explicit(&s->left[outcome == CGTUNE_OUTCOME_IGNORED || outcome == CGTUNE_OUTCOME_DROPPED ?
-					   outcome : CGTUNE_OUTCOME_OK], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->left[outcome], 1, memory_order_relaxed);
 	if (word & LIMITER_SLOW)
 		let_in(l);
 }
 
+_public_ void cgtune_limiter_finish(struct cgtune_limiter *l, int outcome)
+{
+	if (l)
+		leave(l, outcome == CGTUNE_OUTCOME_IGNORED || outcome == CGTUNE_OUTCOME_DROPPED ? outcome :
+			 CGTUNE_OUTCOME_OK);
+}
+
 _public_ void cgtune_limiter_release(struct cgtune_limiter *l)
 {
-	cgtune_limiter_finish(l, CGTUNE_OUTCOME_OK);
+	if (l)
+		leave(l, CGTUNE_OUTCOME_OK);
 }

@@ -198,13 +198,17 @@ static int read_cpu(struct pass *pass, void *user)
 	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
 	struct walk walk;
 	int n, r = levels_walk(pass, PASS_CPU, &walk);
+	size_t level;
 
 	if (r < 0)
 		return r;
-	n = level_text(pass, cpu, walk.period ? walk.at : cpu->length, "cpu.stat");
+	level = walk.period ? walk.at : cpu->length;
+	n = level_text(pass, cpu, level, "cpu.stat");
 	usage->periods = number_in(pass, n, "nr_periods");
 	usage->throttled = number_in(pass, n, "nr_throttled");
-	usage->used_ns = cpu->version == 2 ? us_to_ns(number_in(pass, n, "usage_usec")) : cpu_use(pass);
+	usage->used_ns = us_to_ns(number_in(pass, n, "usage_usec"));
+	if (cpu->version == 1)
+		usage->used_ns = level_number(pass, cpu, level, "cpuacct.usage", NULL);
 	return 0;
 }
 

@@ -12,8 +12,11 @@
  */
 uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t enough);
 
-/* What the level whose quota decides has used, and what the quota did to it; CGTUNE_UNKNOWN in a
- * member that is not counted. v1 counts use in another hierarchy: there it is the cgroup's own. */
+/*
+ * What the level whose quota decides has used, and what the quota did to it; CGTUNE_UNKNOWN in a
+ * member that is not counted. In v1 use is counted where cpuacct is mounted together with cpu: in a
+ * hierarchy of its own it may be that of other processes.
+ */
 struct usage_cpu {
 	uint64_t periods, throttled, used_ns;
 };
