@@ -10,6 +10,8 @@
  *   cgtune_plan()    what to do about it         struct cgtune_plan
  *   cgtune_apply()   tell the language runtimes
  *
+ *   cgtune_limiter_acquire() ... cgtune_limiter_release()   a request, admitted or refused
+ *
  * The same for every function, unless its comment says otherwise:
  *  - 0 or a positive value is success, a negative one is -errno; the variable
  *    errno is not part of the contract. Results are written last and are left
@@ -378,6 +380,262 @@ int cgtune_memory_available(uint64_t *ret);
 
 /** cgtune_memory_available_of() - cgtune_memory_available() with options */
 int cgtune_memory_available_of(const struct cgtune_options *options, uint64_t *ret);
+
+/*
+ * The admission limiter: so many requests at once, so many more that wait, for
+ * so long, and every other one refused at once and with a reason. The words are
+ * those of chi's throttle middleware: limit, backlog, backlog timeout.
+ *
+ *	struct cgtune_limiter *limiter;
+ *
+ *	cgtune_limiter_new(NULL, &limiter);
+ *	r = cgtune_limiter_acquire(limiter, -1);
+ *	if (r < 0)		503, Retry-After: cgtune_limiter_retry_after(limiter),
+ *				X-Cgtune-Reject: cgtune_limiter_reason(r)
+ *	...
+ *	cgtune_limiter_release(limiter);
+ *
+ * Every function may be called from any thread, from a callback too, but not
+ * from a signal handler. A forked child finds each limiter of its parent with
+ * no slot taken and nobody waiting: it must neither leave for the parent's requests
+ * nor cancel the parent's waiters. No limiter starts a thread.
+ */
+struct cgtune_limiter;
+
+/** What the backlog counts. */
+enum cgtune_counting {
+	CGTUNE_COUNT_CHI,		/**< who waits */
+	CGTUNE_COUNT_GTS,		/**< who waits and who runs, as GoToSocial does; at least the limit */
+};
+
+/** Who of equal priority is admitted first. */
+enum cgtune_order {
+	CGTUNE_ORDER_FIFO,		/**< who has waited longest */
+	CGTUNE_ORDER_LIFO,		/**< who came last: in an overload most waiters have given up already */
+};
+
+/** How the limit is found. */
+enum cgtune_mode {
+	CGTUNE_MODE_STATIC,		/**< from the sizes in the options, or from the limits of the process */
+	CGTUNE_MODE_ADAPTIVE,		/**< at most that, and less while the CPU quota stops the process. Needs
+					     cgtune_dispatch() or the watcher; static while those do not run */
+};
+
+/** Flags of struct cgtune_limiter_options. */
+enum cgtune_limiter_flag {
+	CGTUNE_LIMITER_DRY_RUN = 1u << 0,	/**< admit all, at once, and count what would have been refused */
+	CGTUNE_LIMITER_BIND_PROCESS = 1u << 1,	/**< follow the limits of the process, when cgtune_dispatch()
+						     or the watcher sees them change; implied by NULL options
+						     and by CGTUNE_MODE_ADAPTIVE */
+	CGTUNE_LIMITER_UNLIMITED = 1u << 2,	/**< admit all; they are counted */
+	CGTUNE_LIMITER_RETRY_AUTO = 1u << 3,	/**< cgtune_limiter_retry_after() is computed, not fixed */
+};
+
+/**
+ * struct cgtune_limiter_options - sizes and rules of a limiter
+ *
+ * Zero in a member is its default; but with a limit the backlog is taken as
+ * given. What is given here wins over CGTUNE_THROTTLE_MULTIPLIER and
+ * CGTUNE_THROTTLE_RETRY_AFTER, those over the defaults. The name is copied.
+ */
+struct cgtune_limiter_options {
+	size_t size;			/**< sizeof(struct cgtune_limiter_options) */
+	const char *name;		/**< for metrics, at most 63 bytes; default "default". Two limiters of
+					     one name are two */
+	uint32_t limit;			/**< requests at once; default threads x multiplier */
+	uint32_t backlog;		/**< requests that may wait; default limit x multiplier, and then also at
+					     most what is completed within the backlog timeout, as far as that
+					     is known: it is measured while requests wait */
+	uint32_t multiplier;		/**< default CGTUNE_THROTTLE_MULTIPLIER (0 or less: admit all), else 8 */
+	uint32_t backlog_timeout_ms;	/**< how long to wait; default 30000; UINT32_MAX: for ever */
+	uint32_t retry_after_s;		/**< default CGTUNE_THROTTLE_RETRY_AFTER, else 30 */
+	uint32_t counting;		/**< enum cgtune_counting */
+	uint32_t order;			/**< enum cgtune_order */
+	uint32_t mode;			/**< enum cgtune_mode */
+	uint32_t min;			/**< least limit that is computed; default: 1, adaptive: the threads */
+	uint32_t max;			/**< largest limit that is computed; default: none */
+	uint32_t status;		/**< HTTP status of a refusal, 400 to 599; default 503 */
+	uint32_t flags;			/**< enum cgtune_limiter_flag */
+	uint64_t mem_per_request;	/**< bytes that a request needs: at most as many at once as fit in what is
+					     left of the memory budget; default: memory does not count */
+};
+
+/** Flags of struct cgtune_request. */
+enum cgtune_request_flag {
+	CGTUNE_REQUEST_BYPASS = 1u << 0,	/**< a health check: admitted where the limiter is full, above the
+						     limit if need be; refused only where it is closed */
+	CGTUNE_REQUEST_NOWAIT = 1u << 1,	/**< admitted or refused at once */
+};
+
+/** struct cgtune_request - one request that asks to be admitted; zero in a member is its default */
+struct cgtune_request {
+	size_t size;			/**< sizeof(struct cgtune_request) */
+	uint32_t priority;		/**< 0, the default, to 3. Of those who wait the highest is admitted first;
+					     where the backlog is full the lowest is refused for a higher one */
+	int32_t timeout_ms;		/**< how long to wait; 0 and -1: the backlog timeout */
+	uint32_t flags;			/**< enum cgtune_request_flag */
+	uint32_t reserved;
+};
+
+/**
+ * struct cgtune_waiter - a request that waits without a thread: cgtune_limiter_async()
+ *
+ * Part of the caller's own struct, which stays where it is until granted was
+ * called or the request cancelled. A request of all zeroes is the default one.
+ */
+struct cgtune_waiter {
+	struct cgtune_request request;	/**< set before cgtune_limiter_async() */
+	void *user;			/**< the caller's */
+	/* The limiter's own: */
+	struct cgtune_waiter *next, *prev;
+	void (*granted)(struct cgtune_waiter *waiter, int result);
+	uint64_t since_ns, until_ns;
+	int32_t result;
+	uint32_t state;
+};
+
+/** How a request ended. */
+enum cgtune_outcome {
+	CGTUNE_OUTCOME_OK,
+	CGTUNE_OUTCOME_IGNORED,		/**< says nothing about the load: a bad request, a cache hit */
+	CGTUNE_OUTCOME_DROPPED,		/**< it failed for overload: a time-out further down */
+};
+
+/** Of struct cgtune_limiter_stats: slot i counts waits below 2^i microseconds, the last one all others. */
+#define CGTUNE_WAIT_SLOTS 32
+
+/**
+ * struct cgtune_limiter_stats - what a limiter does, and has done since it was made
+ *
+ * Every request is counted once in admitted or in one of the rejected_ members
+ * (with CGTUNE_LIMITER_DRY_RUN in both) or, if it was cancelled, in cancelled.
+ * When nobody is in a call, admitted = ok + ignored + dropped + inflight.
+ */
+struct cgtune_limiter_stats {
+	size_t size;			/**< sizeof(struct cgtune_limiter_stats) */
+	const char *name;		/**< valid until cgtune_limiter_free() */
+	uint32_t limit;			/**< in force now; UINT32_MAX: all are admitted */
+	uint32_t limit_static;		/**< the same without adaptive mode */
+	uint32_t backlog;
+	uint32_t inflight;
+	uint32_t waiting;
+	uint32_t status;		/**< HTTP status of a refusal */
+	uint64_t admitted;		/**< at once, after waiting, and by bypass */
+	uint64_t bypassed;		/**< by CGTUNE_REQUEST_BYPASS */
+	uint64_t waited;		/**< admitted after waiting */
+	uint64_t ok, ignored, dropped;	/**< left, by outcome */
+	uint64_t cancelled;		/**< while they waited */
+	uint64_t rejected_capacity, rejected_timeout, rejected_closed, rejected_memory;
+	uint64_t resized;		/**< changes of the limit */
+	uint64_t wait_ns;		/**< sum over all that were admitted */
+	uint64_t wait_hist[CGTUNE_WAIT_SLOTS];	/**< of all that were admitted, those who did not wait in slot 0 */
+};
+
+/**
+ * cgtune_limiter_new() - make a limiter
+ * @options: NULL: sized from the limits of the process, which it follows
+ *
+ * Return: 0, and the limiter is the caller's to free; -EINVAL, -E2BIG; -ENOMEM.
+ */
+int cgtune_limiter_new(const struct cgtune_limiter_options *options, struct cgtune_limiter **ret);
+
+/** cgtune_limiter_free() - free a limiter that nobody is in a call of, nor waits for; NULL is nothing */
+void cgtune_limiter_free(struct cgtune_limiter *limiter);
+
+/**
+ * cgtune_limiter_acquire() - be admitted, now or after waiting
+ * @timeout_ms: 0: do not wait; -1: wait for the backlog timeout
+ *
+ * No cancellation point of pthread_cancel(3).
+ *
+ * Return: 0: admitted, cgtune_limiter_release() is due; -EBUSY: the backlog is
+ * full, or a higher priority took the place; -ENOMEM: the same, and it is memory
+ * that sets the limit; -ETIMEDOUT; -ESHUTDOWN: closed; -EINVAL.
+ */
+int cgtune_limiter_acquire(struct cgtune_limiter *limiter, int timeout_ms);
+
+/** cgtune_limiter_acquire_as() - cgtune_limiter_acquire() with a priority and flags; NULL: a request of zeroes; also -E2BIG */
+int cgtune_limiter_acquire_as(struct cgtune_limiter *limiter, const struct cgtune_request *request);
+
+/** cgtune_limiter_try() - be admitted now or not at all; 0, -EBUSY, -ENOMEM or -ESHUTDOWN as cgtune_limiter_acquire() */
+int cgtune_limiter_try(struct cgtune_limiter *limiter);
+
+/**
+ * cgtune_limiter_async() - be admitted without blocking, for event loops
+ * @granted: called once, with 0, -ETIMEDOUT, -ESHUTDOWN, -EBUSY or -ENOMEM as
+ * cgtune_limiter_acquire(); with no lock held, on the thread that left, resized,
+ * closed or looked for who is due, or on this one and perhaps before this returns.
+ * It may call any function of the limiter, and free the waiter.
+ *
+ * Whose time is up is told so when a slot becomes free, or by
+ * cgtune_limiter_expire(), which a loop calls from a timer.
+ *
+ * Return: 0: granted was or will be called; or as cgtune_limiter_acquire() and
+ * -E2BIG, and it will not.
+ */
+int cgtune_limiter_async(struct cgtune_limiter *limiter, struct cgtune_waiter *waiter,
+			 void (*granted)(struct cgtune_waiter *waiter, int result));
+
+/**
+ * cgtune_limiter_cancel() - wait no longer
+ *
+ * For a waiter given to cgtune_limiter_async() that is still valid.
+ *
+ * Return: 1: cancelled, granted will not be called; 0: the grant won the race:
+ * granted(waiter, 0) was or will be called, and the slot is to be released;
+ * -ETIMEDOUT, -ESHUTDOWN, -EBUSY, -ENOMEM: granted was or will be called with that;
+ * -EINVAL: it never waited.
+ */
+int cgtune_limiter_cancel(struct cgtune_limiter *limiter, struct cgtune_waiter *waiter);
+
+/**
+ * cgtune_limiter_expire() - tell every waiter of cgtune_limiter_async() whose time is up
+ *
+ * Return: milliseconds, rounded up, until the next one is due; -1: nobody is.
+ */
+int cgtune_limiter_expire(struct cgtune_limiter *limiter);
+
+/** cgtune_limiter_release() - leave: cgtune_limiter_finish() with CGTUNE_OUTCOME_OK */
+void cgtune_limiter_release(struct cgtune_limiter *limiter);
+
+/**
+ * cgtune_limiter_finish() - leave, and say how it ended
+ * @outcome: enum cgtune_outcome; any other value counts as ok
+ *
+ * Admits who waits, if the limit allows. Where nobody is in, nothing happens.
+ */
+void cgtune_limiter_finish(struct cgtune_limiter *limiter, int outcome);
+
+/**
+ * cgtune_limiter_resize() - set limit and backlog
+ *
+ * No waiter and no slot is lost: a higher limit admits waiters at once; with a
+ * lower one those who are in stay, and those who wait go on waiting. From now on the
+ * limiter no longer follows the limits of the process; adaptive mode stays.
+ *
+ * Return: 0; -EINVAL: limit 0.
+ */
+int cgtune_limiter_resize(struct cgtune_limiter *limiter, uint32_t limit, uint32_t backlog);
+
+/** cgtune_limiter_close() - refuse from now on, and wake all who wait; those who are in leave as ever */
+void cgtune_limiter_close(struct cgtune_limiter *limiter);
+
+/** cgtune_limiter_stats() - read the counters; 0; -EINVAL */
+int cgtune_limiter_stats(struct cgtune_limiter *limiter, struct cgtune_limiter_stats *ret);
+
+/**
+ * cgtune_limiter_retry_after() - seconds for the header Retry-After
+ *
+ * Fixed; or with CGTUNE_LIMITER_RETRY_AUTO the time that those who wait now will
+ * take, at least 1 and at most retry_after_s, give or take a fifth so that not all
+ * come back at once, and retry_after_s as long as that is not known.
+ *
+ * Return: at least 0.
+ */
+int cgtune_limiter_retry_after(struct cgtune_limiter *limiter);
+
+/** cgtune_limiter_reason() - "capacity", "timeout", "closed" or "memory", of a refusal; else "unknown"; never NULL */
+const char *cgtune_limiter_reason(int error);
 
 /** cgtune_source_name() - "cgroup", "affinity", "host", "option", "GOMAXPROCS", ...; never NULL */
 const char *cgtune_source_name(uint32_t source);

@@ -48,6 +48,17 @@ static int value_integer(const char *text, uint64_t *ret)
 	return r;
 }
 
+/* A negative time is none, as in GoToSocial's configuration. */
+static int value_seconds(const char *text, uint64_t *ret)
+{
+	int32_t n;
+	int r = grammar_integer(text, &n);
+
+	if (r == 0)
+		*ret = n < 0 ? 0 : (uint64_t)n;
+	return r;
+}
+
 static int value_or_off(const char *text, uint64_t off, uint64_t *ret,
 			int (*grammar)(const char *, uint64_t *))
 {
@@ -140,6 +151,7 @@ static const struct {
 			       "a number of CPUs above 0, such as 0.5 or 500m" },
 	[ENV_ROUND] = { "CGTUNE_ROUND", value_rounding, "ceil, floor or nearest" },
 	[ENV_MULTIPLIER] = { "CGTUNE_THROTTLE_MULTIPLIER", value_integer, "a whole number" },
+	[ENV_RETRY_AFTER] = { "CGTUNE_THROTTLE_RETRY_AFTER", value_seconds, "a whole number of seconds" },
 	[ENV_GOMAXPROCS] = { "GOMAXPROCS", value_threads, "a whole number from 1 to 2147483647" },
 	[ENV_GOMEMLIMIT] = { "GOMEMLIMIT", value_gomemlimit, "off or a byte count of Go, such as 512MiB" },
 	[ENV_AUTOMEMLIMIT] = { "AUTOMEMLIMIT", value_automemlimit, "off or a ratio above 0 and at most 1" },

@@ -22,6 +22,7 @@ enum env_variable {
 	ENV_CPUS_RESERVE,		/* micro-CPUs */
 	ENV_ROUND,			/* enum cgtune_rounding */
 	ENV_MULTIPLIER,			/* int32_t */
+	ENV_RETRY_AFTER,		/* whole seconds */
 	ENV_GOMAXPROCS,
 	ENV_GOMEMLIMIT,			/* bytes; CGTUNE_UNLIMITED: off */
 	ENV_AUTOMEMLIMIT,		/* a ratio; 0: off */

@@ -8,6 +8,7 @@
  * files stay open, so that a re-read is a pread(2) each.
  */
 #include "change.h"
+#include "feedback.h"
 #include "limit.h"
 #include "sys.h"
 #include "util.h"
@@ -34,12 +35,18 @@ static struct timespec timespec_of(uint64_t ns)
 	return (struct timespec){ (time_t)(ns / CHANGE_SECOND_NS), (long)(ns % CHANGE_SECOND_NS) };
 }
 
-/* Tick at every interval, and once when the next callback that was held back is due. */
-static void arm_timer(struct live *live)
+/* Tick at every interval, or window of feedback where that is shorter, and once when the next
+ * callback that was held back is due. */
+static void arm_timer(struct process *p)
 {
-	uint64_t interval = (uint64_t)interval_ms * 1000000, first = interval, now = change_now_ns();
+	struct live *live = &p->live;
+	uint64_t interval = (uint64_t)interval_ms * 1000000, first, now = change_now_ns();
 	struct itimerspec timer;
 
+	live->window_ns = feedback_window_ns(p);
+	if (live->window_ns && (!interval || live->window_ns < interval))
+		interval = live->window_ns;
+	first = interval;
 	if (live->due)
 		first = 1;
 	if (!live->found && (!first || first > CHANGE_SECOND_NS))
@@ -56,11 +63,20 @@ static void arm_timer(struct live *live)
 }
 
 /* After a dispatch: only where something waits that is due before the next interval. */
-static void rearm_timer(struct live *live)
+static void rearm_timer(struct process *p)
 {
+	struct live *live = &p->live;
+
 	live->due = false;
-	if (live->open && (!live->found || live->changes[0].pending || live->changes[1].pending))
-		arm_timer(live);
+	if (live->open && (!live->found || live->changes[0].pending || live->changes[1].pending ||
+			   live->window_ns != feedback_window_ns(p)))
+		arm_timer(p);
+}
+
+void live_arm(struct process *p)
+{
+	if (p->live.open)
+		arm_timer(p);
 }
 
 static void close_fd(int *fd)
@@ -222,7 +238,7 @@ static int live_open(struct process *p)
 	plan_make(process_options(), &p->env, limits, &plan);
 	live->due = change_compare(p, limits, &plan) != 0;
 	live->open = true;
-	arm_timer(live);
+	arm_timer(p);
 	return 0;
 }
 
@@ -248,8 +264,7 @@ _public_ void cgtune_set_interval(unsigned milliseconds)
 	p = process_lock_existing();
 	if (!p)
 		return;
-	if (p->live.open)
-		arm_timer(&p->live);
+	live_arm(p);
 	process_unlock(p);
 }
 
@@ -329,8 +344,12 @@ _public_ int cgtune_dispatch(void)
 	fn = callback.fn;
 	user = callback.user;
 	n = change_take_due(&p->live, fn != NULL, due);
-	rearm_timer(&p->live);
+	rearm_timer(p);
 	process_unlock(p);
+	if (changed)
+		feedback_resize();
+	if (ticked)
+		feedback_tick();
 	for (int i = 0; fn && i < n; i++)
 		fn(&due[i], user);
 	return moved < 0 ? moved : moved | changed;

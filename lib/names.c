@@ -59,6 +59,9 @@ _public_ const char *cgtune_strerror(int error)
 	case -ENODEV: return "the cgroup was removed";
 	case -ENOSYS:
 	case -EOPNOTSUPP: return "this kernel cannot do it";
+	case -EBUSY: return "server capacity exceeded";
+	case -ETIMEDOUT: return "timed out while waiting for a pending request to complete";
+	case -ESHUTDOWN: return "closed";
 	case -EDEADLK: return "not from within the callback";
 	default: return "an error that cgtune has no words for";
 	}

@@ -174,11 +174,14 @@ static uint32_t multiply(uint32_t a, uint32_t b)
 	return product > UINT32_MAX ? UINT32_MAX : (uint32_t)product;
 }
 
-/* A multiplier of 0 or less admits everything. */
+int64_t plan_multiplier(const struct env *env)
+{
+	return (int64_t)env_value(env, ENV_MULTIPLIER, MULTIPLIER_DEFAULT);
+}
+
 static void decide_admission(const struct input *in, struct cgtune_plan *plan)
 {
-	int64_t multiplier = env_has(in->env, ENV_MULTIPLIER) ? (int64_t)in->env->value[ENV_MULTIPLIER] :
-								MULTIPLIER_DEFAULT;
+	int64_t multiplier = plan_multiplier(in->env);
 
 	plan->limit = plan->backlog = UINT32_MAX;
 	if (multiplier <= 0)
@@ -235,6 +238,7 @@ static void warn_refused(const struct input *in, const struct cgtune_plan *plan)
 	env_warn(in->options, in->env, ENV_CPUS_RESERVE, "no reserve");
 	env_warn(in->options, in->env, ENV_ROUND, roundings[rounding_of(in)]);
 	env_warn(in->options, in->env, ENV_MULTIPLIER, "8");
+	env_warn(in->options, in->env, ENV_RETRY_AFTER, "30");
 }
 
 /* A value that only a runtime's own variable gives is that runtime's affair. */

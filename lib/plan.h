@@ -10,4 +10,7 @@
 void plan_make(const struct cgtune_options *options, const struct env *env,
 	       const struct cgtune_limits *limits, struct cgtune_plan *ret);
 
+/* CGTUNE_THROTTLE_MULTIPLIER, or its default; 0 or less: admit everything. */
+int64_t plan_multiplier(const struct env *env);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "pass.h"
 #include "plan.h"
+#include "usage.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct live {
 	bool open;
 	bool found;				/* the files that are held are those of our cgroup */
 	bool due;				/* something is to be told at once */
+	uint64_t window_ns;			/* of feedback, as the timer was armed for */
 	int epoll, inotify, timer, membership;	/* membership: /proc/self/cgroup */
 	int text_length;
 	char text[FILE_LINE];			/* what it said */
@@ -36,6 +38,13 @@ struct live {
 	int stop;				/* eventfd(2) that ends the watcher */
 };
 
+/* What adapts limiters; feedback.c alone uses it. */
+struct feedback {
+	pthread_mutex_t lock;			/* over the list of limiters and all that follows */
+	uint64_t at_ns;				/* of the last sample; 0: none */
+	struct usage_cpu sample;
+};
+
 struct process {
 	_Atomic uint32_t threads;	/* 0: not initialised; written last */
 	_Atomic uint64_t memory;
@@ -47,6 +56,7 @@ struct process {
 	struct cgtune_limits limits;
 	struct cgtune_plan plan;
 	struct live live;
+	struct feedback feedback;
 };
 
 /* The state, locked and initialised; NULL: out of memory. */
@@ -54,6 +64,9 @@ struct process *process_lock(void);
 /* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */
 struct process *process_lock_existing(void);
 void process_unlock(struct process *process);
+
+/* Let the timer tick as often as is needed now; with the lock held. */
+void live_arm(struct process *process);
 
 /* Log what was decided. */
 void process_log(const struct process *process);

@@ -192,6 +192,31 @@ _public_ int cgtune_throttle_read(const struct cgtune_options *options, struct c
 	return r;
 }
 
+static int read_cpu(struct pass *pass, void *user)
+{
+	struct usage_cpu *usage = user;
+	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
+	struct walk walk;
+	int n, r = levels_walk(pass, PASS_CPU, &walk);
+	size_t level;
+
+	if (r < 0)
+		return r;
+	level = walk.period ? walk.at : cpu->length;
+	n = level_text(pass, cpu, level, "cpu.stat");
+	usage->periods = number_in(pass, n, "nr_periods");
+	usage->throttled = number_in(pass, n, "nr_throttled");
+	usage->used_ns = us_to_ns(number_in(pass, n, "usage_usec"));
+	if (cpu->version == 1)
+		usage->used_ns = level_number(pass, cpu, level, "cpuacct.usage", NULL);
+	return 0;
+}
+
+int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret)
+{
+	return reading_do(options, read_cpu, ret);
+}
+
 /* The least that is left, while the levels are walked. */
 struct left {
 	uint64_t physical, bytes, tightest;

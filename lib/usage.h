@@ -12,4 +12,14 @@
  */
 uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t enough);
 
+/*
+ * What the level whose quota decides has used, and what the quota did to it; CGTUNE_UNKNOWN in a
+ * member that is not counted. In v1 use is counted where cpuacct is mounted together with cpu: in a
+ * hierarchy of its own it may be that of other processes.
+ */
+struct usage_cpu {
+	uint64_t periods, throttled, used_ns;
+};
+int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret);
+
 #endif

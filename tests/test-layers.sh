@@ -14,7 +14,8 @@ pass
 levels plan
 limit usage table
 apply runtimes
-process change live watch
+limiter limiter-enter limiter-wait limiter-size limiter-stats
+process change feedback live watch
 preload-libc preload-mask preload
 preload-next preload-environ preload-counts preload-affinity preload-files preload-open'
 

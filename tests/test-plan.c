@@ -339,6 +339,7 @@ static const struct {
 	{ "CGTUNE_CPUS_RESERVE", "half", "no reserve", NULL },
 	{ "CGTUNE_ROUND", "up", "ceil", NULL },
 	{ "CGTUNE_THROTTLE_MULTIPLIER", "many", "8", NULL },
+	{ "CGTUNE_THROTTLE_RETRY_AFTER", "soon", "30", NULL },
 	{ "GOMAXPROCS", "many", "3 threads (cgroup)", NULL },
 	{ "GOMAXPROCS", "0", "7 threads (CGTUNE_THREADS)", "CGTUNE_THREADS=7" },
 	{ "GOMAXPROCS", "1e3", "2 threads (CGTUNE_CPUS)", "CGTUNE_CPUS=1.5" },

@@ -47,5 +47,6 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 int tool_show(int argc, char **argv);
 int tool_env(int argc, char **argv);
 int tool_run(int argc, char **argv);
+int tool_agent(int argc, char **argv);
 
 #endif

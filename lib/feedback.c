@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * feedback - limiters that follow the process: its limits, and what the CPU quota does to it
+ *
+ * Adaptive mode is work-conserving: a limit shrinks only while the quota is both
+ * used up and stops the process, so that fewer requests share it and each is done
+ * sooner; and it grows again as soon as somebody waits while quota is left over.
+ * Throttled periods alone would shrink it under load that waits as well as computes.
+ */
+#include "feedback.h"
+#include "change.h"
+#include "limiter.h"
+#include "util.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define WINDOW_PERIODS 5
+#define STALE_WINDOWS 3
+#define RETRY_AFTER_DEFAULT 30
+/* Per mille of periods stopped, and of the quota used, from which a limit shrinks, and below which it grows. */
+#define STOPPED_SHRINK 100
+#define USED_SHRINK 920
+#define USED_GROW 850
+
+/* Settings, of the whole process and its children; changed by one store each, so that a fork
+ * at any moment leaves a list that is whole. */
+static struct cgtune_limiter *_Atomic followed;
+static atomic_uint adaptive;
+
+uint64_t feedback_window_ns(const struct process *p)
+{
+	return atomic_load(&adaptive) ? p->limits.cpu_period_us * 1000 * WINDOW_PERIODS : 0;
+}
+
+static void basis_of(const struct process *p, struct limiter_basis *ret)
+{
+	*ret = (struct limiter_basis){
+		.threads = p->plan.threads, .multiplier = plan_multiplier(&p->env), .room = p->plan.memory,
+	};
+}
+
+/* What is used of the limit before a request came; 0 where that is not known. */
+static uint64_t memory_used(uint64_t limit)
+{
+	uint64_t left;
+
+	if (limit == CGTUNE_UNLIMITED || cgtune_memory_available_of(process_options(), &left) < 0)
+		return 0;
+	return util_sub(limit, left);
+}
+
+static void size_one(const struct cgtune_limiter_options *options, uint64_t used, const struct limiter_basis *basis,
+		     struct limiter_sizes *ret)
+{
+	struct limiter_basis own = *basis;
+
+	if (own.room != CGTUNE_UNLIMITED)
+		own.room = util_sub(own.room, used);
+	limiter_size(options, &own, ret);
+}
+
+void feedback_resize(void)
+{
+	struct process *p = process_lock();
+	struct limiter_batch batch = { 0 };
+	struct limiter_basis basis;
+	struct limiter_sizes sizes;
+
+	if (!p)
+		return;
+	basis_of(p, &basis);
+	process_unlock(p);
+	pthread_mutex_lock(&p->feedback.lock);
+	for (struct cgtune_limiter *l = followed; l; l = l->next) {
+		if (atomic_load(&l->sized))
+			continue;
+		size_one(&l->options, l->used, &basis, &sizes);
+		limiter_set_sizes(l, &sizes, &batch);
+	}
+	pthread_mutex_unlock(&p->feedback.lock);
+	limiter_call(&batch);
+}
+
+/* The part of the quota that was used, per mille. Where that is not known, at least as much as
+ * the part of the periods in which it ran out. */
+static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns, uint64_t stopped,
+			const struct cgtune_limits *limits)
+{
+	uint64_t grant_ns = util_mul_div(ns, limits->cpu_quota_us, limits->cpu_period_us);
+
+	if (old->used_ns == CGTUNE_UNKNOWN || new->used_ns == CGTUNE_UNKNOWN)
+		return stopped;
+	return util_mul_div(util_sub(new->used_ns, old->used_ns), 1000, grant_ns ? grant_ns : 1);
+}
+
+/* What the last window says; the quota as it is now. */
+static enum limiter_advice advice_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns,
+				     const struct cgtune_limits *limits)
+{
+	uint64_t periods = util_sub(new->periods, old->periods);
+	uint64_t stopped = periods ? util_sub(new->throttled, old->throttled) * 1000 / periods : 0;
+	uint64_t used = used_of(old, new, ns, stopped, limits);
+
+	if (used >= USED_SHRINK && stopped >= STOPPED_SHRINK)
+		return LIMITER_SHRINK;
+	return used < USED_GROW ? LIMITER_GROW : LIMITER_KEEP;
+}
+
+/* Of this process alone where its cgroup's is not counted. */
+static int sample_take(struct usage_cpu *ret)
+{
+	const struct cgtune_options *options = process_options();
+	struct timespec used;
+	int r = usage_cpu_read(options, ret);
+
+	if (r == 0 && (ret->periods == CGTUNE_UNKNOWN || ret->throttled == CGTUNE_UNKNOWN))
+		r = -ENODATA;
+	if (r == 0 && ret->used_ns == CGTUNE_UNKNOWN && !options->pid && !options->cgroup) {
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+		ret->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
+	}
+	return r;
+}
+
+/* With the lock of feedback held. */
+static void adapt(struct feedback *f, const struct usage_cpu *sample, const struct cgtune_limits *limits,
+		  uint32_t threads, struct limiter_batch *batch)
+{
+	uint64_t window = limits->cpu_period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
+	/* A timer that ticks early now and then must not double the window. */
+	bool over = f->at_ns && now - f->at_ns >= window - window / 10;
+	enum limiter_advice advice;
+
+	if (f->at_ns && !over)
+		return;
+	advice = over ? advice_of(&f->sample, sample, now - f->at_ns, limits) : LIMITER_KEEP;
+	for (struct cgtune_limiter *l = followed; l && over; l = l->next)
+		if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
+			limiter_adapt(l, advice, l->options.min ? l->options.min : threads,
+				      now + window * STALE_WINDOWS, batch);
+	f->sample = *sample;
+	f->at_ns = now;
+}
+
+void feedback_tick(void)
+{
+	struct process *p = process_lock();
+	struct limiter_batch batch = { 0 };
+	struct cgtune_limits limits;
+	struct usage_cpu sample;
+	uint32_t threads;
+
+	if (!p)
+		return;
+	limits = p->limits;
+	threads = p->plan.threads;
+	process_unlock(p);
+	if (!atomic_load(&adaptive) || !limits.cpu_period_us || sample_take(&sample) < 0)
+		return;
+	pthread_mutex_lock(&p->feedback.lock);
+	adapt(&p->feedback, &sample, &limits, threads, &batch);
+	pthread_mutex_unlock(&p->feedback.lock);
+	limiter_call(&batch);
+}
+
+static void follow(struct process *p, struct cgtune_limiter *l)
+{
+	pthread_mutex_lock(&p->feedback.lock);
+	l->next = followed;
+	followed = l;
+	pthread_mutex_unlock(&p->feedback.lock);
+	if (l->options.mode == CGTUNE_MODE_ADAPTIVE) {
+		atomic_fetch_add(&adaptive, 1);
+		process_lock();
+		live_arm(p);
+		process_unlock(p);
+	}
+	feedback_resize();		/* what has changed since its sizes were made */
+}
+
+_public_ int cgtune_limiter_new(const struct cgtune_limiter_options *theirs, struct cgtune_limiter **ret)
+{
+	struct cgtune_limiter_options options;
+	struct limiter_basis basis;
+	struct limiter_sizes sizes;
+	struct cgtune_limiter *l;
+	uint64_t limit, used;
+	struct process *p;
+	int r = ret ? limiter_options_take(theirs, &options) : -EINVAL;
+
+	if (r < 0)
+		return r;
+	p = process_lock();
+	if (!p)
+		return -ENOMEM;
+	basis_of(p, &basis);
+	limit = p->limits.memory;
+	if (!options.retry_after_s)
+		options.retry_after_s = (uint32_t)env_value(&p->env, ENV_RETRY_AFTER, RETRY_AFTER_DEFAULT);
+	process_unlock(p);
+	used = options.mem_per_request ? memory_used(limit) : 0;
+	size_one(&options, used, &basis, &sizes);
+	l = limiter_make(&options, &sizes);
+	if (!l)
+		return -ENOMEM;
+	l->used = used;
+	if (options.flags & CGTUNE_LIMITER_BIND_PROCESS)
+		follow(p, l);
+	*ret = l;
+	return 0;
+}
+
+static void unfollow(struct cgtune_limiter *l)
+{
+	struct process *p = process_lock();
+
+	if (!p)
+		return;
+	process_unlock(p);
+	pthread_mutex_lock(&p->feedback.lock);
+	for (struct cgtune_limiter *_Atomic *at = &followed; *at; at = &(*at)->next) {
+		if (*at == l) {
+			*at = l->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&p->feedback.lock);
+	if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
+		atomic_fetch_sub(&adaptive, 1);
+}
+
+_public_ void cgtune_limiter_free(struct cgtune_limiter *l)
+{
+	if (!l)
+		return;
+	if (l->options.flags & CGTUNE_LIMITER_BIND_PROCESS)
+		unfollow(l);
+	limiter_unmake(l);
+}

@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# examples.sh - the example hosts of the admission limiter, run as a user would: each is asked, refuses, and ends
+srcdir=${srcdir:-.}
+# shellcheck disable=SC2317 # called by name
+# shellcheck source=tests/tap.sh
+. "$srcdir/tests/tap.sh"
+examples=${top_builddir:-.}/examples
+pids=
+# shellcheck disable=SC2154 # tap.sh sets tmp
+trap 'kill $pids 2>/dev/null; rm -rf "$tmp"' EXIT
+unset CGTUNE CGTUNE_CPUS CGTUNE_THREADS CGTUNE_THROTTLE_MULTIPLIER CGTUNE_THROTTLE_RETRY_AFTER
+
+# eventually COMMAND...: it succeeds within 20 seconds.
+eventually() {
+	for _ in $(seq 400); do
+		"$@" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# serve NAME [ARGUMENT...]: start it; $url and $pid.
+serve() {
+	log=$tmp/$1.out
+	program=$1
+	shift
+	"$examples/$program" "$@" >"$log" 2>"$log.err" &
+	pid=$!
+	pids="$pids $pid"
+	eventually grep -q listening "$log" || return
+	url=http://127.0.0.1:$(sed -n 's/listening on //p' "$log")
+}
+
+metric() {
+	curl -s "$url/metrics" | sed -n "s/^cgtune_limiter_$1 //p"
+}
+
+# shows METRIC VALUE
+shows() {
+	test "$(metric "$1")" = "$2"
+}
+
+# get FILE PATH: headers and body into $tmp/FILE.
+get() {
+	curl -s -i --max-time 60 "$url$2" | tr -d '\r' >"$tmp/$1"
+}
+
+# One limiter of limit 1 and backlog 1, from the first request to the last.
+middleware() {
+	name=$1
+	is "$name: a request" "$(curl -s "$url/work")" "done"
+	get first "/work?wait=3000" &
+	first=$!
+	eventually shows "inflight{limiter=\"$name\"}" 1
+	get second "/work?wait=1" &
+	second=$!
+	ok "$name: one is in, one waits" eventually shows "queued{limiter=\"$name\"}" 1
+	get third /work
+	is "$name: the third is refused" "$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$tmp/third")" 503
+	is "$name: it is told when to come again" "$(sed -n 's/^Retry-After: //p' "$tmp/third")" 30
+	is "$name: and why" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/third")" capacity
+	is "$name: a health check passes" "$(curl -s "$url/health")" "done"
+	wait "$first" "$second"
+	is "$name: the first was served" "$(sed -n '$p' "$tmp/first")" "done"
+	is "$name: so was the second" "$(sed -n '$p' "$tmp/second")" "done"
+	is "$name: four were admitted" "$(metric "admitted_total{limiter=\"$name\"}")" 4
+	is "$name: one was refused" "$(metric "rejected_total{limiter=\"$name\",reason=\"capacity\"}")" 1
+	is "$name: every wait is counted" "$(metric "wait_seconds_bucket{limiter=\"$name\",le=\"+Inf\"}")" 4
+	if command -v promtool >/dev/null 2>&1; then
+		ok "$name: promtool takes the metrics" sh -c "curl -s $url/metrics | promtool check metrics"
+	fi
+}
+
+# Ended by SIGTERM: who is in is served, who waits is refused.
+shutdown_gracefully() {
+	name=$1
+	get in "/work?wait=1500" &
+	in=$!
+	eventually shows "inflight{limiter=\"$name\"}" 1
+	get waits /work &
+	waits=$!
+	eventually shows "queued{limiter=\"$name\"}" 1
+	kill "$pid"
+	wait "$in" "$waits"
+	is "$name: at the end who is in is served" "$(sed -n '$p' "$tmp/in")" "done"
+	is "$name: who waits is refused" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/waits")" closed
+	wait "$pid"
+	is "$name: and it ends" $? 0
+}
+
+# Whose time is up.
+times_out() {
+	name=$1
+	get in "/work?wait=1000" &
+	in=$!
+	eventually shows "inflight{limiter=\"$name\"}" 1
+	get late /work
+	is "$name: whose time is up is refused" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/late")" timeout
+	wait "$in"
+	kill "$pid"
+	wait "$pid"
+}
+
+for server in httpd evhttp; do
+	if ! command -v curl >/dev/null 2>&1; then
+		skip "$server" "no curl(1)"
+	elif ! test -x "$examples/$server"; then
+		skip "$server" "its library is not here"
+	else
+		ok "$server starts" serve "$server" -l 1 -b 1
+		middleware "$server"
+		shutdown_gracefully "$server"
+		ok "$server starts" serve "$server" -l 1 -b 1 -t 50
+		times_out "$server"
+	fi
+done
+
+ok "pool does what it took" sh -c "'$examples/pool' >'$tmp/pool'"
+ok "and says how much" grep -Eq '^[0-9]+ threads: [0-9]+ jobs done, [0-9]+ refused$' "$tmp/pool"
+
+if command -v python3 >/dev/null 2>&1; then
+	ok "epoll starts" serve epoll 1
+	is "epoll: one is served, one refused, the next served" "$(python3 - "${url##*:}" <<'PYTHON'
+import socket, sys, time
+port = int(sys.argv[1])
+def connect():
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s.sendall(b"hello\n")
+    return s, s.recv(100).decode().strip()
+first, text = connect()
+print(text)
+print(connect()[1])
+first.close()
+for _ in range(100):
+    text = connect()[1]
+    if text == "hello":
+        break
+    time.sleep(0.05)
+print(text)
+PYTHON
+)" "hello
+capacity, try again in 30 s
+hello"
+else
+	skip "epoll" "no python3(1)"
+fi
+done_testing

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * agent - `cgtune agent`: HAProxy's agent-check, so that maxconn follows a backend's limits
+ *
+ * To whoever connects it says "up maxconn:N" and closes (HAProxy's configuration
+ * manual, "agent-check"). It reads nothing and keeps no client: one send(2) that does not wait
+ * is all that a client costs.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, ROUND_MOST = 64, BACKLOG = 64 };
+
+struct agent {
+	const char *listen;
+	struct cgtune_options options;
+	struct cgtune_limiter_options limiter_options;
+	struct cgtune_limiter *limiter;
+};
+
+static const struct argp_option options[] = {
+	{ "listen", KEY_LISTEN, "ADDR:PORT", 0, "where HAProxy asks, [ADDR]:PORT for IPv6; without ADDR 127.0.0.1; "
+	  "port 0: a free one, which is printed", 0 },
+	{ "pid", KEY_PID, "PID", 0, "the backend's process; default: the cgroup that this command is in", 0 },
+	{ "cgroup", KEY_CGROUP, "PATH", 0, "the backend's cgroup, by its path as in /proc/PID/cgroup", 0 },
+	{ "multiplier", KEY_MULTIPLIER, "N", 0, "connections for each thread; default: "
+	  "CGTUNE_THROTTLE_MULTIPLIER, else 8", 0 },
+	{ 0 },
+};
+
+static uint32_t parse_number(const char *text, const char *wants)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < 1 || n > INT32_MAX)
+		tool_usage(text, wants);
+	return (uint32_t)n;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct agent *agent = state->input;
+
+	switch (key) {
+	case KEY_LISTEN:
+		agent->listen = argument;
+		return 0;
+	case KEY_PID:
+		agent->options.pid = (int32_t)parse_number(argument, "is no process id");
+		return 0;
+	case KEY_CGROUP:
+		if (*argument != '/')
+			tool_usage(argument, "is not the absolute path of a cgroup");
+		agent->options.cgroup = argument;
+		return 0;
+	case KEY_MULTIPLIER:
+		agent->limiter_options.multiplier = parse_number(argument, "--multiplier wants a whole number from 1");
+		return 0;
+	case ARGP_KEY_ARG:
+		tool_usage(argument, "agent takes no argument");
+	case ARGP_KEY_END:
+		if (!agent->listen)
+			tool_usage("agent", "--listen ADDR:PORT is missing");
+		if (agent->options.pid && agent->options.cgroup)
+			tool_usage("--pid and --cgroup", "only one of them");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Split "ADDR:PORT", "[ADDR]:PORT", ":PORT" or "PORT". */
+static struct addrinfo *resolve(const char *listen_on)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+	char room[128], *colon;
+	const char *port = room, *address = "127.0.0.1";
+
+	if (strlen(listen_on) >= sizeof(room))
+		tool_usage(listen_on, "is no ADDR:PORT");
+	strcpy(room, listen_on);
+	colon = strrchr(room, ':');
+	if (colon) {
+		port = colon + 1;
+		*colon = '\0';
+		if (colon > room)
+			address = room;
+		if (*room == '[' && colon[-1] == ']') {
+			colon[-1] = '\0';
+			address = room + 1;
+		}
+	}
+	if (!*port || getaddrinfo(address, port, &hints, &found) != 0)
+		tool_usage(listen_on, "is no ADDR:PORT in figures");
+	return found;
+}
+
+/* Listen, and say where. The descriptor; -1: said why not. */
+static int listen_on(const struct agent *agent)
+{
+	struct addrinfo *where = resolve(agent->listen);
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	int one = 1, fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		error = errno;
+	freeaddrinfo(where);
+	if (error) {
+		fprintf(stderr, "cgtune: %s: %s\n", agent->listen, strerror(error));
+		return -1;
+	}
+	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	printf("listening on %s%s%s:%s\n", strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "", port);
+	fflush(stdout);
+	return fd;
+}
+
+static void answer(const struct agent *agent, int fd)
+{
+	struct cgtune_limiter_stats stats = { .size = sizeof(stats) };
+	char text[64];
+
+	cgtune_limiter_stats(agent->limiter, &stats);
+	if (stats.limit == UINT32_MAX)
+		snprintf(text, sizeof(text), "up\n");
+	else
+		snprintf(text, sizeof(text), "up maxconn:%u\n", stats.limit);
+	send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* With something unread, close(2) would take the answer back: agent-send sends a line. */
+	shutdown(fd, SHUT_WR);
+	recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	close(fd);
+}
+
+static void answer_all(const struct agent *agent, int listening)
+{
+	for (int i = 0; i < ROUND_MOST; i++) {
+		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		answer(agent, fd);
+	}
+}
+
+/* HAProxy's queue is not seen from here: that there is one is assumed, or a limit that shrank
+ * would never grow again. */
+static void pretend_demand(const struct agent *agent)
+{
+	while (cgtune_limiter_try(agent->limiter) == 0)
+		;
+}
+
+static int serve(const struct agent *agent, int listening, int changes)
+{
+	struct pollfd fds[] = { { .fd = listening, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return tool_failed("poll", -errno);
+		if (fds[1].revents) {
+			pretend_demand(agent);
+			cgtune_dispatch();
+		}
+		if (fds[0].revents)
+			answer_all(agent, listening);
+	}
+}
+
+int tool_agent(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, NULL, "Answer the agent-check of HAProxy with \"up maxconn:N\": as many connections as the CPU "
+		"limit of a backend allows, fewer while its quota stops it. In haproxy.cfg: server ... maxconn 1000 "
+		"agent-check agent-port PORT agent-inter 1s. It runs until it is ended by a signal.", NULL, NULL, NULL,
+	};
+	struct agent agent = {
+		.options = { .size = sizeof(agent.options), .flags = CGTUNE_NO_APPLY },
+		.limiter_options = {
+			.size = sizeof(agent.limiter_options), .name = "agent", .mode = CGTUNE_MODE_ADAPTIVE,
+		},
+	};
+	int r, listening;
+
+	tool_parse(&argp, argc, argv, &agent);
+	r = cgtune_init_with(&agent.options);
+	if (r >= 0)
+		r = cgtune_limiter_new(&agent.limiter_options, &agent.limiter);
+	if (r >= 0)
+		r = cgtune_fd();
+	if (r < 0)
+		return tool_failed(agent.options.cgroup ? agent.options.cgroup : "the limits", r);
+	listening = listen_on(&agent);
+	return listening < 0 ? TOOL_FAILED : serve(&agent, listening, r);
+}
