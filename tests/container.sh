@@ -182,7 +182,7 @@ nested() {
 
 # A quota that the container cannot see shows in what it did: the kernel counts all stops since 6.6.
 out_of_sight() {
-    config private "/$slice/hidden" '' 'busybox timeout 1 sh -c \"while :; do :; done\"; exec cgtune show --json --why'
+    config private "/$slice/hidden" '' 'busybox timeout 30 sh -c \"while cat /sys/fs/cgroup/cpu.stat.local /sys/fs/cgroup/cpu/cpu.stat.local 2>/dev/null | grep -qw 0; do :; done\"; exec cgtune show --json --why'
     run "$group-hidden" >"$tmp/show" 2>"$tmp/errors" || :
     is 'quota out of sight: CPU limit' "$(member cpu limit <"$tmp/show")" null
     [ -e "$cpu/$slice/cpu.stat.local" ] || return 0
