@@ -14,6 +14,8 @@ static const struct {
 	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
 	{ "run", tool_run, "run a command in limits, with what tells it of them" },
 	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
+	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
+	{ "stalls", tool_stalls, "print what the probe counts: stops, for how long, and whose" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -47,5 +47,7 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 int tool_show(int argc, char **argv);
 int tool_env(int argc, char **argv);
 int tool_run(int argc, char **argv);
+int tool_probe(int argc, char **argv);
+int tool_stalls(int argc, char **argv);
 
 #endif
