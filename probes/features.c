@@ -8,7 +8,18 @@
 #include <linux/bpf.h>
 #include <unistd.h>
 
-/* *(u64 *)(fp - 8) = 0; r0 = 0; r0 = fetch_add(fp - 8, r0); exit */
+/* Whether the verifier takes a program. Locked memory that is used up is -EPERM, too: unknown. */
+static int takes(const struct bpf_insn *program, size_t n)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "GPL", program, n, NULL);
+
+	if (fd < 0)
+		return errno == EINVAL ? 0 : -1;
+	close(fd);
+	return 1;
+}
+
+/* *(u64 *)(fp - 8) = 0; r0 = 0; r0 = fetch_add(fp - 8, r0); r0 = 0; exit */
 int probe_has_fetch(void)
 {
 	const struct bpf_insn program[] = {
@@ -19,12 +30,20 @@ int probe_has_fetch(void)
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "GPL", program, ARRAY_SIZE(program), NULL);
 
-	if (fd < 0)
-		return errno == EINVAL ? 0 : -1;
-	close(fd);
-	return 1;
+	return takes(program, ARRAY_SIZE(program));
+}
+
+/* bpf_ktime_get_coarse_ns() came in the same release. libbpf's own probe says yes where the load fails otherwise. */
+int probe_has_memcg_accounting(void)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_coarse_ns },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return takes(program, ARRAY_SIZE(program));
 }
 
 static int as_answer(int r)
@@ -80,32 +99,24 @@ static int has_raw_tracepoint(void)
 	return has_type(BPF_PROG_TYPE_RAW_TRACEPOINT);
 }
 
-/* bpf_ktime_get_coarse_ns() came in the same release. */
-int probe_has_memcg_accounting(void)
+static const struct {
+	const char *name;
+	int (*ask)(void);
+	const char *since, *fallback;
+} all[] = {
+	{ "btf", has_btf, "5.4", "nothing: counts are read from cpu.stat" },
+	{ "fentry", has_tracing, "5.5", "the rung kprobe or tracepoint" },
+	{ "throttle-functions", has_function, "5.5", "the rung tracepoint" },
+	{ "kprobe", has_kprobe, "5.15", "the rung tracepoint" },
+	{ "sched-tracepoints", has_tracepoint, "5.5", "the rung raw" },
+	{ "csd-tracepoint", has_remote_call, "6.12", "the end of a stop is noticed at the next switch" },
+	{ "raw-tracepoint", has_raw_tracepoint, "4.17", "counts are read from cpu.stat" },
+	{ "atomic-fetch", probe_has_fetch, "5.12", "programs that take a lock" },
+	{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
+};
+
+static int fill(struct cgtune_probe_feature *features, size_t n)
 {
-	int r = libbpf_probe_bpf_helper(BPF_PROG_TYPE_SOCKET_FILTER, BPF_FUNC_ktime_get_coarse_ns, NULL);
-
-	return r ? as_answer(r) : probe_has_fetch() == -1 ? -1 : 0;
-}
-
-_public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t n)
-{
-	static const struct {
-		const char *name;
-		int (*ask)(void);
-		const char *since, *fallback;
-	} all[] = {
-		{ "btf", has_btf, "5.4", "none: counts are read from cpu.stat" },
-		{ "fentry", has_tracing, "5.5", "the rung kprobe or tracepoint" },
-		{ "throttle-functions", has_function, "5.5", "the rung tracepoint" },
-		{ "kprobe", has_kprobe, "5.15", "the rung tracepoint" },
-		{ "sched-tracepoints", has_tracepoint, "5.5", "the rung raw" },
-		{ "csd-tracepoint", has_remote_call, "6.12", "the end of a stop is noticed at the next switch" },
-		{ "raw-tracepoint", has_raw_tracepoint, "4.17", "counts are read from cpu.stat" },
-		{ "atomic-fetch", probe_has_fetch, "5.12", "programs that take a lock" },
-		{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
-	};
-
 	for (size_t i = 0; i < ARRAY_SIZE(all) && i < n; i++) {
 		struct cgtune_probe_feature feature = {
 			.size = sizeof(feature), .name = all[i].name, .answer = all[i].ask(),
@@ -117,4 +128,19 @@ _public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t
 		util_struct_out(&features[i], &feature, sizeof(feature));
 	}
 	return (int)ARRAY_SIZE(all);
+}
+
+_public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t n)
+{
+	const struct cgtune_probe_options none = { .size = sizeof(none) };
+	struct probe_memlock memlock;
+	struct probe_text text;
+	int r;
+
+	probe_text_begin(&text, &none);
+	probe_memlock_raise(&memlock);
+	r = fill(features, n);
+	probe_memlock_restore(&memlock);
+	probe_text_end(&text);
+	return r;
 }

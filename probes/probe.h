@@ -9,6 +9,7 @@
 
 #include <bpf/libbpf.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define PROBE_PATH 512
 #define PROBE_MOST_LINKS 16
@@ -57,6 +58,14 @@ int probe_open(const struct cgtune_probe_options *options, struct probe_text *te
 /* features.c: 1, 0, or -1: unknown. */
 int probe_has_fetch(void);
 int probe_has_memcg_accounting(void);
+
+/* memlock.c: where that kernel needs it, and has let us. */
+struct probe_memlock {
+	bool raised;
+	struct rlimit before;
+};
+void probe_memlock_raise(struct probe_memlock *ret);
+void probe_memlock_restore(const struct probe_memlock *memlock);
 
 /* pin.c: the folder "cgtune-ABI" of the file system. */
 int probe_pin_check(const struct cgtune_probe_options *options, struct probe_text *text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* slot - in the programs: the shared array, whose slot is whose, the ring of events */
+/* slot.bpf - in the programs: the shared array, whose slot is whose, the ring of events */
 #ifndef CGTUNE_PROBES_SLOT_H
 #define CGTUNE_PROBES_SLOT_H
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,19 +73,14 @@ static int climb(const struct cgtune_probe_options *options, struct probe_text *
 	return probe_says(text, -EOPNOTSUPP, "this kernel takes none of the programs");
 }
 
-/* Before Linux 5.11 the array is locked memory of the user. */
 static int climb_with_memlock(const struct cgtune_probe_options *options, struct probe_text *text)
 {
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct rlimit before;
-	bool raised;
+	struct probe_memlock memlock;
 	int r;
 
-	raised = getrlimit(RLIMIT_MEMLOCK, &before) == 0 && probe_has_memcg_accounting() != 1 &&
-		setrlimit(RLIMIT_MEMLOCK, &unlimited) == 0;
+	probe_memlock_raise(&memlock);
 	r = climb(options, text);
-	if (raised)
-		setrlimit(RLIMIT_MEMLOCK, &before);
+	probe_memlock_restore(&memlock);
 	return r;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stop - in the programs: what is counted when a CPU's run queue of a group is stopped, and when it runs again */
+/* stop.bpf - in the programs: what is counted when a CPU's run queue of a group is stopped, and when it runs again */
 #ifndef CGTUNE_PROBES_STOP_H
 #define CGTUNE_PROBES_STOP_H
 

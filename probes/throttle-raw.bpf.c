@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* throttle-raw - the rungs kprobe, tracepoint and raw: they follow pointers by bpf_probe_read_kernel */
+/* throttle-raw.bpf - the rungs kprobe, tracepoint and raw: they follow pointers by bpf_probe_read_kernel */
 #define RAW
 #include "stop.bpf.h"
 #include "watch.bpf.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* throttle - the rung fentry: throttle_cfs_rq() and unthrottle_cfs_rq() of kernel/sched/fair.c, their arguments typed */
+/* throttle.bpf - the rung fentry: throttle_cfs_rq() and unthrottle_cfs_rq() of kernel/sched/fair.c, their arguments typed */
 #include "stop.bpf.h"
 
 struct {

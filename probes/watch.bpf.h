@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * watch - in the programs: stops of run queues as seen from switches, wakeups, timers and calls of other CPUs
+ * watch.bpf - in the programs: stops of run queues as seen from switches, wakeups, timers and calls of other CPUs
  *
  * The queues of a CPU that are stopped are in its list. One is put there by
  * whoever holds the CPU's run queue lock, and taken out, once the kernel has

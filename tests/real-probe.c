@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* real-probe - what the BPF programs count, on each rung that this kernel has, against the kernel's own files */
+#include "bpffs.h"
 #include "real.h"
 #include "suite.h"
 
 #include <cgtune-probe.h>
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -33,12 +31,12 @@ static const char *own(const char *name)
 	return room;
 }
 
-static char bpffs[] = "/tmp/cgtune-bpffs-XXXXXX", text[1 << 16];
+static char text[1 << 16];
 
 static struct cgtune_probe_options options_of(uint32_t rungs)
 {
 	return (struct cgtune_probe_options){
-		.size = sizeof(struct cgtune_probe_options), .bpffs = bpffs, .rungs = rungs,
+		.size = sizeof(struct cgtune_probe_options), .bpffs = bpffs_path(), .rungs = rungs,
 		.text = text, .text_size = sizeof(text),
 	};
 }
@@ -375,10 +373,10 @@ START_TEST(ladder)
 	ck_assert_str_eq(cgtune_probe_rung_name(state.rung), cgtune_probe_rung_name(best));
 	ck_assert_int_eq(cgtune_probe_start(&options, &again), 1);
 	cgtune_probe_close(again);
-	snprintf(path, sizeof(path), "%s/cgtune-1", bpffs);
+	snprintf(path, sizeof(path), "%s/cgtune-1", bpffs_path());
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0700);
-	snprintf(path, sizeof(path), "%s/cgtune-1/map", bpffs);
+	snprintf(path, sizeof(path), "%s/cgtune-1/map", bpffs_path());
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	stop(probe);
@@ -458,27 +456,16 @@ static Suite *suite(void)
 	return all;
 }
 
-/* A BPF file system of its own, which goes with the program. */
-static const char *make_bpffs(void)
-{
-	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return "no mount namespace";
-	if (!mkdtemp(bpffs))
-		return "no directory";
-	return mount("bpf", bpffs, "bpf", 0, "mode=700") < 0 ? "no BPF file system" : NULL;
-}
-
 int main(void)
 {
 	const char *why = real_begin();
 	int status;
 
 	if (!why)
-		why = make_bpffs();
+		why = bpffs_begin();
 	if (why)
 		return suite_skip(why);
 	status = suite_run(suite());
-	umount2(bpffs, MNT_DETACH);
-	rmdir(bpffs);
+	bpffs_end();
 	return status;
 }

@@ -16,6 +16,10 @@ for vm in $vms; do
 	program "$vm" usage "$@" -- "$build/tests/real-usage"
 	program "$vm" live "$@" -- "$build/tests/real-live"
 	program "$vm" told "$@" -- "$build/tests/real-told"
+	# A build without BPF has none of these.
+	for name in real-probe real-probe-faults; do
+		[ ! -x "$build/tests/$name" ] || program "$vm" "$name" "$@" -- "$build/tests/$name"
+	done
 	program "$vm" container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
 		-- env top_builddir="$build" sh "$src/container.sh"
 done
