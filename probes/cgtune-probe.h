@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cgtune-probe - count what cgroup limits do to programs, in the kernel, by BPF
+ * cgtune-probe - count what CPU quotas do to programs, in the kernel, by BPF
  *
  *   cgtune_probe_start()	load, attach and pin the programs, or find them pinned: privileged, once
  *   cgtune_probe_open()	map what they count: any process that the pin's mode lets in
  *   cgtune_probe_read()	the counts of a cgroup: no system call, no allocation
- *   cgtune_probe_next_event()	the single stops, sleeps and kills, in order
+ *   cgtune_probe_next_event()	the single stops, in order
  *
  * As in cgtune.h: 0 or a positive value is success, a negative one -errno;
  * results are left untouched on failure; structs begin with their size.
@@ -50,7 +50,6 @@ struct cgtune_probe_options {
 	uint32_t flags;			/**< enum cgtune_probe_flag */
 	uint32_t slots;			/**< a power of two, 64 to 32,768; 0: 2,048 */
 	uint64_t min_event_ns;		/**< shorter ones are counted, but no event */
-	uint64_t subtree_memory;	/**< the same cgroup in the memory hierarchy; 0: subtree */
 	uint32_t readers;		/**< group id, with CGTUNE_PROBE_READERS_GROUP */
 	uint32_t rungs;			/**< mask of 1 << enum cgtune_probe_rung to try; 0: all */
 	char *text;			/**< room for a sentence on what failed and, below it, the verifier's log; or NULL */

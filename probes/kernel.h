@@ -29,7 +29,6 @@ struct kernfs_node { __u64 id; };
 struct cgroup_root { int hierarchy_id; };
 struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; };
 struct cgroup_subsys_state { struct cgroup *cgroup; int id; __u64 serial_nr; struct cgroup_subsys_state *parent; };
-struct css_set { struct cgroup_subsys_state *subsys[1]; };
 
 struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time; };
 struct task_group { struct cgroup_subsys_state css; struct cfs_bandwidth cfs_bandwidth; };

@@ -19,8 +19,6 @@ int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe
 		ret->bpffs = "/sys/fs/bpf";
 	if (!ret->slots)
 		ret->slots = 2048;
-	if (!ret->subtree_memory)
-		ret->subtree_memory = ret->subtree;
 	if (!ret->rungs)
 		ret->rungs = UINT32_MAX;
 	if (ret->flags & ~FLAGS)

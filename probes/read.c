@@ -253,7 +253,7 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 static const struct probe_event *event_at(const struct cgtune_probe *probe, uint64_t n)
 {
 	n %= PROBE_EVENTS;
-	return &probe->elements[1 + 2 * probe->slots + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
+	return &probe->elements[1 + probe->slots + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
 }
 
 /* 1: it is event n; 0: not written yet; -1: overwritten. */

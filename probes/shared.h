@@ -4,7 +4,6 @@
  *
  *   element 0                  struct probe_header
  *   1 .. slots                 struct probe_slot of the cpu controller's css ids 0 .. slots - 1
- *   slots + 1 .. 2 * slots     struct probe_memory of the memory controller's
  *   the rest                   ring of struct probe_event
  *
  * One element per group, and not one large one: the kernel bounds an element's
@@ -25,7 +24,7 @@
 #define PROBE_COMM 16
 
 enum probe_rung { PROBE_NONE, PROBE_FENTRY, PROBE_KPROBE, PROBE_TRACEPOINT, PROBE_RAW };
-enum probe_kind { PROBE_THROTTLE = 1, PROBE_SLEEP, PROBE_OOM };
+enum probe_kind { PROBE_THROTTLE = 1 };
 
 /* The loader writes it before any program runs, and freezes it; what is below the line the programs write. */
 struct probe_header {
@@ -34,13 +33,10 @@ struct probe_header {
 	__u32 element;
 	__u32 slots;
 	__u32 events;
-	__u32 rung;			/* enum probe_rung, of the throttle programs */
-	__u32 memory_rung;		/* of the memory programs; PROBE_NONE: not counted */
-	__u32 sleeps;			/* whether sleeps over memory.high are counted */
+	__u32 rung;			/* enum probe_rung */
 	__u32 pad;
 	__u64 loaded_ns;		/* CLOCK_MONOTONIC */
 	__u64 subtree;			/* cgroup id in the cpu hierarchy; 0: all */
-	__u64 subtree_memory;
 	__u64 min_event_ns;
 	/* ---- */
 	__u64 epoch;			/* slots taken so far */
@@ -81,18 +77,6 @@ struct probe_slot {
 	__u64 hist[PROBE_HIST];
 };
 
-struct probe_memory {
-	struct probe_owner owner;
-	__u64 high_reclaims;
-	__u64 max_reclaims;
-	__u64 sleeps;
-	__u64 sleep_ns;
-	__u64 max_sleep_ns;
-	__u64 oom_limits;		/* kills because of this group's limit */
-	__u64 oom_kills;		/* victims in this group */
-	__u64 hist[PROBE_HIST];
-};
-
 struct probe_event {
 	__u64 seq;			/* number + 1, written last */
 	__u64 ended_ns;			/* CLOCK_MONOTONIC */
@@ -114,19 +98,17 @@ struct probe_event {
 union probe_element {
 	struct probe_header header;
 	struct probe_slot slot;
-	struct probe_memory memory;
 	struct probe_event events[PROBE_ELEMENT / sizeof(struct probe_event)];
 	unsigned char bytes[PROBE_ELEMENT];
 };
 
 /* The layout is the ABI: another is another PROBE_ABI. */
-_Static_assert(sizeof(struct probe_header) == 120, "header");
+_Static_assert(sizeof(struct probe_header) == 104, "header");
 _Static_assert(sizeof(struct probe_owner) == 40, "owner");
 _Static_assert(sizeof(struct probe_slot) == 416, "slot");
-_Static_assert(sizeof(struct probe_memory) == 352, "memory slot");
 _Static_assert(sizeof(struct probe_event) == 128, "event");
 _Static_assert(sizeof(union probe_element) == PROBE_ELEMENT, "element");
 
-#define PROBE_ELEMENTS(slots) (1 + 2 * (slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
+#define PROBE_ELEMENTS(slots) (1 + (slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
 
 #endif

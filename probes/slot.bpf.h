@@ -127,7 +127,7 @@ static inline void clear(union probe_element *e)
  * The element of that group, cleared if it was another's; NULL: none. A css id
  * is given again after its group is gone, serial_nr never (kernel/cgroup/cgroup.c).
  */
-static inline union probe_element *slot_of(struct cgroup_subsys_state *css, __u32 first)
+static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 {
 	struct cgroup *cgroup = READ(css, cgroup);
 	__u32 id = READ(css, id);
@@ -137,7 +137,7 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css, __u3
 
 	if (!cgroup || !in_subtree(css))		/* an autogroup has no cgroup */
 		return 0;
-	e = id < slots ? element(first + id) : 0;
+	e = id < slots ? element(1 + id) : 0;
 	if (!e) {
 		COUNT(overflow);
 		return 0;
@@ -203,7 +203,7 @@ static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 d
 	if (!header || duration < min_event_ns)
 		return;
 	n = fetch_add(&header->header.head, 1);
-	e = element(1 + 2 * slots + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
+	e = element(1 + slots + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
 	if (!e)
 		return;
 	event = e->events + n % PROBE_EVENTS_PER_ELEMENT;

@@ -33,7 +33,6 @@ static int write_header(const struct cgtune_probe_options *options, const struct
 	header->rung = programs->rung;
 	header->loaded_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	header->subtree = options->subtree;
-	header->subtree_memory = options->subtree_memory;
 	header->min_event_ns = options->min_event_ns;
 	header->magic = PROBE_MAGIC;
 	munmap(header, size);

@@ -15,7 +15,7 @@ struct {
 
 static inline struct probe_slot *slot_of_tg(struct task_group *tg)
 {
-	union probe_element *e = slot_of(__builtin_preserve_access_index(&tg->css), 1);
+	union probe_element *e = slot_of(__builtin_preserve_access_index(&tg->css));
 
 	return e ? &e->slot : 0;
 }
