@@ -64,7 +64,7 @@ long_files() {
 
 # unowned: files whose first lines do not say the licence and what they own.
 unowned() {
-	for file in "$lib"/*.[ch] "$srcdir"/tools/*.[ch] "$srcdir"/tests/*.[ch]; do
+	for file in "$lib"/*.[ch] "$srcdir"/probes/*.[ch] "$srcdir"/tools/*.[ch] "$srcdir"/tests/*.[ch]; do
 		sed -n 1p "$file" | grep -q '^/\* SPDX-License-Identifier: LGPL-2.1-or-later \*/$' || echo "$file: licence"
 		sed -n 2,3p "$file" | grep -q " $(basename "$file" | sed 's/\.[ch]$//') - " || echo "$file: what it owns"
 	done
@@ -94,6 +94,6 @@ is "no feature switches in .c files" "$(cd "$lib" && grep -lE '^[[:space:]]*#[[:
 is "no function above 60 lines" "$(long_functions)" ""
 is "no .c file above 500 lines" "$(long_files)" ""
 is "each file says its licence and what it owns" "$(unowned)" ""
-is "no trailing blanks" "$(grep -lE '[[:space:]]+$' "$lib"/*.[ch] "$srcdir"/tools/*.[ch] "$srcdir"/tests/*.[ch] "$srcdir"/tests/*.sh)" ""
+is "no trailing blanks" "$(grep -lE '[[:space:]]+$' "$lib"/*.[ch] "$srcdir"/probes/*.[ch] "$srcdir"/tools/*.[ch] "$srcdir"/tests/*.[ch] "$srcdir"/tests/*.sh)" ""
 
 done_testing

@@ -17,6 +17,10 @@ machine() {
 	boot usage "$@" -- "$build/tests/real-usage"
 	boot live "$@" -- "$build/tests/real-live"
 	boot told "$@" -- "$build/tests/real-told"
+	# A build without BPF has none of these.
+	for name in real-probe real-probe-faults; do
+		[ ! -x "$build/tests/$name" ] || boot "$name" "$@" -- "$build/tests/$name"
+	done
 	boot container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
 		-- env top_builddir="$build" sh "$src/container.sh"
 	if has_more "$1"; then
@@ -42,6 +46,9 @@ gather() {
 	wait
 	for vm in $started; do
 		for name in limits usage live told container; do report "$name" "$vm"; done
+		for name in real-probe real-probe-faults; do
+			[ ! -x "$build/tests/$name" ] || report "$name" "$vm"
+		done
 		has_more "$vm" || continue
 		report run "$vm"
 		host_is_missing "$vm" || report preload "$vm"

@@ -17,6 +17,8 @@ static const struct {
 	{ "run", tool_run, "run a command in limits, with what tells it of them" },
 	{ "agent", tool_agent, "answer HAProxy's agent-check with the connections that the limits allow" },
 	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
+	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
+	{ "stalls", tool_stalls, "print what the probe counts: stops, for how long, and whose" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

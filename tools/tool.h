@@ -48,5 +48,7 @@ int tool_show(int argc, char **argv);
 int tool_env(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_agent(int argc, char **argv);
+int tool_probe(int argc, char **argv);
+int tool_stalls(int argc, char **argv);
 
 #endif

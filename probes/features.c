@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* features - what the running kernel can do, asked of it: yes, no, or no right to ask */
+#include "probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+/* Whether the verifier takes a program. Locked memory that is used up is -EPERM, too: unknown. */
+static int takes(const struct bpf_insn *program, size_t n)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "GPL", program, n, NULL);
+
+	if (fd < 0)
+		return errno == EINVAL ? 0 : -1;
+	close(fd);
+	return 1;
+}
+
+/* *(u64 *)(fp - 8) = 0; r0 = 0; r0 = fetch_add(fp - 8, r0); r0 = 0; exit */
+int probe_has_fetch(void)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = -8 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0, .off = -8,
+		  .imm = BPF_ADD | BPF_FETCH },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return takes(program, ARRAY_SIZE(program));
+}
+
+/* bpf_ktime_get_coarse_ns() came in the same release. libbpf's own probe says yes where the load fails otherwise. */
+int probe_has_memcg_accounting(void)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_ktime_get_coarse_ns },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return takes(program, ARRAY_SIZE(program));
+}
+
+static int as_answer(int r)
+{
+	return r > 0 ? 1 : r == -EPERM || r == -EACCES ? -1 : 0;
+}
+
+static int has_btf(void)
+{
+	return access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? 1 : errno == EACCES ? -1 : 0;
+}
+
+static int has_function(void)
+{
+	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("throttle_cfs_rq", BPF_TRACE_FENTRY) > 0 &&
+		libbpf_find_vmlinux_btf_id("unthrottle_cfs_rq", BPF_TRACE_FENTRY) > 0 : has_btf();
+}
+
+static int has_tracepoint(void)
+{
+	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("sched_switch", BPF_TRACE_RAW_TP) > 0 : has_btf();
+}
+
+static int has_remote_call(void)
+{
+	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("csd_function_exit", BPF_TRACE_RAW_TP) > 0 : has_btf();
+}
+
+/* Whether a trampoline can be had is known when one was tried only: some kernels know the functions, and refuse. */
+static int has_type(enum bpf_prog_type type)
+{
+	int r = libbpf_probe_bpf_prog_type(type, NULL);
+
+	return r ? as_answer(r) : probe_has_fetch() == -1 ? -1 : 0;
+}
+
+static int has_tracing(void)
+{
+	return has_type(BPF_PROG_TYPE_TRACING);
+}
+
+/* Without such a link the program would end with its loader. */
+static int has_kprobe(void)
+{
+	if (has_type(BPF_PROG_TYPE_KPROBE) != 1)
+		return has_type(BPF_PROG_TYPE_KPROBE);
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0 &&
+		libbpf_find_vmlinux_btf_id("bpf_perf_link_release", BPF_TRACE_FENTRY) > 0;
+}
+
+static int has_raw_tracepoint(void)
+{
+	return has_type(BPF_PROG_TYPE_RAW_TRACEPOINT);
+}
+
+static const struct {
+	const char *name;
+	int (*ask)(void);
+	const char *since, *fallback;
+} all[] = {
+	{ "btf", has_btf, "5.4", "nothing: counts are read from cpu.stat" },
+	{ "fentry", has_tracing, "5.5", "the rung kprobe or tracepoint" },
+	{ "throttle-functions", has_function, "5.5", "the rung tracepoint" },
+	{ "kprobe", has_kprobe, "5.15", "the rung tracepoint" },
+	{ "sched-tracepoints", has_tracepoint, "5.5", "the rung raw" },
+	{ "csd-tracepoint", has_remote_call, "6.12", "the end of a stop is noticed at the next switch" },
+	{ "raw-tracepoint", has_raw_tracepoint, "4.17", "counts are read from cpu.stat" },
+	{ "atomic-fetch", probe_has_fetch, "5.12", "programs that take a lock" },
+	{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
+};
+
+static int fill(struct cgtune_probe_feature *features, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(all) && i < n; i++) {
+		struct cgtune_probe_feature feature = {
+			.size = sizeof(feature), .name = all[i].name, .answer = all[i].ask(),
+			.since = all[i].since, .fallback = all[i].fallback,
+		};
+
+		if (util_struct_check(&features[i], sizeof(feature)) < 0)
+			return -EINVAL;
+		util_struct_out(&features[i], &feature, sizeof(feature));
+	}
+	return (int)ARRAY_SIZE(all);
+}
+
+_public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t n)
+{
+	const struct cgtune_probe_options none = { .size = sizeof(none) };
+	struct probe_memlock memlock;
+	struct probe_text text;
+	int r;
+
+	probe_text_begin(&text, &none);
+	probe_memlock_raise(&memlock);
+	r = fill(features, n);
+	probe_memlock_restore(&memlock);
+	probe_text_end(&text);
+	return r;
+}

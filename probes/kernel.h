@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernel - those members of kernel types that the programs read; libbpf moves them to where the running kernel has them */
+#ifndef CGTUNE_PROBES_KERNEL_H
+#define CGTUNE_PROBES_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16, __be16;
+typedef unsigned int __u32, __be32, __wsum;
+typedef unsigned long long __u64;
+typedef int __s32;
+typedef long long __s64;
+typedef _Bool bool;
+enum { false, true };
+
+/* linux/bpf.h needs the headers of an architecture, which -target bpf does not have. */
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_PERCPU_ARRAY = 6, BPF_MAP_TYPE_QUEUE = 22 };
+enum { BPF_F_MMAPABLE = 1 << 10 };
+enum { BPF_ANY = 0 };
+
+struct pt_regs {			/* x86 */
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+struct user_pt_regs {			/* arm64 */
+	__u64 regs[31], sp, pc, pstate;
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct kernfs_node { __u64 id; };
+struct cgroup_root { int hierarchy_id; };
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; };
+struct cgroup_subsys_state { struct cgroup *cgroup; int id; __u64 serial_nr; struct cgroup_subsys_state *parent; };
+
+struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time; };
+struct task_group { struct cgroup_subsys_state css; struct cfs_bandwidth cfs_bandwidth; };
+struct sched_entity { struct sched_entity *parent; struct cfs_rq *cfs_rq; };
+struct task_struct { struct sched_entity se; int pid, tgid; char comm[16]; };
+struct rq { __u64 clock; int cpu; struct task_struct *curr; };
+struct cfs_rq {
+	struct sched_entity *curr;
+	struct rq *rq;
+	struct task_group *tg;
+	__u64 throttled_clock;
+	int throttled, throttle_count;
+};
+#pragma clang attribute pop
+
+#define __VMLINUX_H__
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+/*
+ * READ(p, a, b) is p->a->b. A program whose arguments have BTF types loads it
+ * plainly; others need bpf_probe_read_kernel, which lockdown=confidentiality takes away.
+ */
+#ifdef RAW
+#define READ(...) BPF_CORE_READ(__VA_ARGS__)
+#define READ_BITS(p, member) BPF_CORE_READ_BITFIELD_PROBED(p, member)
+#else
+#define READ(...) ___arrow(__VA_ARGS__)
+#define READ_BITS(p, member) BPF_CORE_READ_BITFIELD(p, member)
+#endif
+
+#endif

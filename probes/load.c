@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* load - one rung's programs, loaded and attached */
+#include "probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <string.h>
+
+/* A program's name begins with its rung's. */
+static bool is_of(const struct bpf_program *program, uint32_t rung)
+{
+	const char *name = bpf_program__name(program), *prefix = cgtune_probe_rung_name(rung);
+	size_t n = strlen(prefix);
+
+	return strncmp(name, prefix, n) == 0 && name[n] == '_';
+}
+
+/* Kernels before 6.12 have no such tracepoint, and end no stop that way. */
+static bool is_extra(const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program), *last = strrchr(name, '_');
+
+	return last && strcmp(last, "_csd") == 0;
+}
+
+static bool kernel_has(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program), *name = strrchr(section, '/');
+
+	return strncmp(section, "tp_btf/", 7) != 0 || libbpf_find_vmlinux_btf_id(name + 1, BPF_TRACE_RAW_TP) > 0;
+}
+
+static void choose(struct bpf_object *object, uint32_t rung)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object) {
+		bool wanted = is_of(program, rung) && !(is_extra(program) && !kernel_has(program));
+
+		bpf_program__set_autoload(program, wanted || strcmp(bpf_program__name(program), "mark_stopped") == 0);
+	}
+}
+
+static int attach(struct probe_programs *programs)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, programs->object) {
+		struct bpf_link *link;
+
+		if (!bpf_program__autoload(program) || !is_of(program, programs->rung))
+			continue;
+		if (programs->count == PROBE_MOST_LINKS)
+			return -ENOSPC;
+		link = bpf_program__attach(program);
+		if (!link && is_extra(program))
+			continue;
+		if (!link)
+			return -errno;
+		programs->links[programs->count++] = link;
+	}
+	return programs->count ? 0 : -EOPNOTSUPP;
+}
+
+/* Before Linux 5.12 a lock stands for atomic operations: it is free. */
+static int fill_token(struct bpf_object *object)
+{
+	struct bpf_map *token = bpf_object__find_map_by_name(object, "token");
+	uint32_t one = 1;
+
+	return token && bpf_map_update_elem(bpf_map__fd(token), NULL, &one, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret)
+{
+	struct probe_programs programs = { .rung = rung };
+	unsigned which = rung == CGTUNE_PROBE_FENTRY ? PROBE_OBJECT_TYPED : PROBE_OBJECT_UNTYPED;
+	int cpus = libbpf_num_possible_cpus(), r;
+
+	if (cpus < 0)
+		return cpus;
+	programs.object = probe_object_open(which, probe_has_fetch() != 0);
+	if (!programs.object)
+		return -errno;
+	choose(programs.object, rung);
+	r = probe_object_set(programs.object, options, cpus);
+	if (r == 0)
+		r = bpf_object__load(programs.object);
+	if (r == 0)
+		r = fill_token(programs.object);
+	if (r == 0) {
+		programs.shared_fd = bpf_map__fd(bpf_object__find_map_by_name(programs.object, "shared"));
+		r = attach(&programs);
+	}
+	if (r < 0)
+		probe_programs_drop(&programs);
+	else
+		*ret = programs;
+	return r;
+}
+
+void probe_programs_drop(struct probe_programs *programs)
+{
+	for (size_t i = 0; i < programs->count; i++)
+		bpf_link__destroy(programs->links[i]);
+	programs->count = 0;
+	bpf_object__close(programs->object);
+	programs->object = NULL;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* objects - the compiled programs, which this library carries, and what is set in them before they are loaded */
+#include "probe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define CARRY(symbol, file) \
+	__asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous"); \
+	extern const char symbol[] __attribute__((visibility("hidden"))), \
+		symbol##_end[] __attribute__((visibility("hidden")))
+
+CARRY(probe_throttle_v2, "throttle-v2.bpf.o");
+CARRY(probe_throttle_v3, "throttle-v3.bpf.o");
+CARRY(probe_throttle_raw_v2, "throttle-raw-v2.bpf.o");
+CARRY(probe_throttle_raw_v3, "throttle-raw-v3.bpf.o");
+
+struct probe_object probe_object(unsigned which, bool fetch)
+{
+	static const struct {
+		const char *name, *begin, *end;
+	} all[PROBE_OBJECTS][2] = {
+		[PROBE_OBJECT_TYPED] = {
+			{ "cgtune_throttle", probe_throttle_v2, probe_throttle_v2_end },
+			{ "cgtune_throttle", probe_throttle_v3, probe_throttle_v3_end },
+		},
+		[PROBE_OBJECT_UNTYPED] = {
+			{ "cgtune_throttle_raw", probe_throttle_raw_v2, probe_throttle_raw_v2_end },
+			{ "cgtune_throttle_raw", probe_throttle_raw_v3, probe_throttle_raw_v3_end },
+		},
+	};
+
+	return (struct probe_object){ all[which][fetch].name, all[which][fetch].begin,
+				      (size_t)(all[which][fetch].end - all[which][fetch].begin) };
+}
+
+struct bpf_object *probe_object_open(unsigned which, bool fetch)
+{
+	struct probe_object object = probe_object(which, fetch);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object.name);
+
+	return bpf_object__open_mem(object.bytes, object.size, &opts);
+}
+
+/* In the order of slot.bpf.h. */
+struct constants {
+	uint32_t slots;
+	uint64_t subtree, min_event_ns;
+};
+
+int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus)
+{
+	struct constants constants = {
+		.slots = options->slots, .subtree = options->subtree, .min_event_ns = options->min_event_ns,
+	};
+	struct bpf_map *map;
+	int r = 0;
+
+	bpf_object__for_each_map(map, object) {
+		const char *name = bpf_map__name(map);
+
+		if (strcmp(name, "shared") == 0)
+			r = bpf_map__set_max_entries(map, (uint32_t)PROBE_ELEMENTS(options->slots));
+		else if (strcmp(name, "lists") == 0)
+			r = bpf_map__set_max_entries(map, (uint32_t)cpus);
+		else if (strstr(name, ".rodata"))
+			r = bpf_map__set_initial_value(map, &constants, sizeof(constants));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

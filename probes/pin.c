@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pin - the folder of the BPF file system in which a probe lives on: made in private, published by a rename */
+#include "probe.h"
+
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define FOLDER "cgtune-%d"
+#define READERS (CGTUNE_PROBE_READERS_ALL | CGTUNE_PROBE_READERS_GROUP)
+
+void probe_pin_path(const struct cgtune_probe_options *options, const char *name, char ret[PROBE_PATH])
+{
+	snprintf(ret, PROBE_PATH, "%s/" FOLDER "%s%s", options->bpffs, PROBE_ABI, *name ? "/" : "", name);
+}
+
+static bool is_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+int probe_pin_check(const struct cgtune_probe_options *options, struct probe_text *text)
+{
+	const char *path = options->bpffs;
+
+	if (is_bpffs(path))
+		return 0;
+	if (!(options->flags & CGTUNE_PROBE_MOUNT))
+		return probe_says(text, -ENODEV, "%s: no BPF file system is mounted there", path);
+	if (mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0)
+		return probe_says(text, -errno, "%s: no BPF file system is there, nor can be mounted: %s", path,
+				  strerror(errno));
+	return 0;
+}
+
+/* A folder of pins, with all of them. */
+static int remove_folder(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!folder)
+		return -errno;
+	while ((entry = readdir(folder)))
+		if (entry->d_name[0] != '.' && unlinkat(dirfd(folder), entry->d_name, 0) < 0)
+			r = -errno;
+	closedir(folder);
+	return rmdir(path) < 0 && r == 0 ? -errno : r;
+}
+
+static int pin(int fd, const char *folder, const char *name, mode_t mode, const struct cgtune_probe_options *options)
+{
+	char path[PROBE_PATH + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (bpf_obj_pin(fd, path) < 0 || chmod(path, mode) < 0)
+		return -errno;
+	return options->flags & CGTUNE_PROBE_READERS_GROUP && chown(path, (uid_t)-1, options->readers) < 0 ? -errno : 0;
+}
+
+static int pin_all(const char *folder, const struct cgtune_probe_options *options,
+		   const struct probe_programs *programs)
+{
+	struct bpf_program *mark = bpf_object__find_program_by_name(programs->object, "mark_stopped");
+	mode_t mode = options->flags & CGTUNE_PROBE_READERS_ALL ? 0666 :
+		options->flags & CGTUNE_PROBE_READERS_GROUP ? 0660 : 0600;
+	struct cgtune_probe_options own = *options;
+	int r;
+
+	own.flags &= ~(uint32_t)READERS;
+	r = pin(programs->shared_fd, folder, "map", mode, options);
+	if (r == 0)
+		r = pin(bpf_program__fd(mark), folder, "mark_stopped", 0600, &own);
+	for (size_t i = 0; i < programs->count && r == 0; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "link%zu", i);
+		r = pin(bpf_link__fd(programs->links[i]), folder, name, 0600, &own);
+	}
+	return r;
+}
+
+static int set_folder_mode(const char *folder, const struct cgtune_probe_options *options)
+{
+	mode_t mode = options->flags & CGTUNE_PROBE_READERS_ALL ? 0755 :
+		options->flags & CGTUNE_PROBE_READERS_GROUP ? 0750 : 0700;
+
+	if (options->flags & CGTUNE_PROBE_READERS_GROUP && chown(folder, (uid_t)-1, options->readers) < 0)
+		return -errno;
+	return chmod(folder, mode) < 0 ? -errno : 0;
+}
+
+int probe_pin_publish(const struct cgtune_probe_options *options, const struct probe_programs *programs,
+		      struct probe_text *text)
+{
+	char folder[PROBE_PATH], private[PROBE_PATH + 32];
+	int r;
+
+	probe_pin_path(options, "", folder);
+	snprintf(private, sizeof(private), "%s-new-%d", folder, (int)getpid());
+	remove_folder(private);				/* of a process of that number that was killed */
+	if (mkdir(private, 0700) < 0)
+		return probe_says(text, -errno, "%s: %s", private, strerror(errno));
+	r = pin_all(private, options, programs);
+	if (r == 0)
+		r = set_folder_mode(private, options);
+	if (r < 0)
+		probe_says(text, r, "%s: cannot be filled: %s", private, strerror(-r));
+	else if (renameat2(AT_FDCWD, private, AT_FDCWD, folder, RENAME_NOREPLACE) < 0)
+		r = errno == EEXIST ? -EEXIST : probe_says(text, -errno, "%s: %s", folder, strerror(errno));
+	if (r < 0)
+		remove_folder(private);
+	return r;
+}
+
+/* Readers that have it mapped see that it counts no longer (Linux 5.10 and later). */
+static void mark(const char *folder)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+	char path[PROBE_PATH + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/mark_stopped", folder);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	bpf_prog_test_run_opts(fd, &opts);
+	close(fd);
+}
+
+int probe_pin_remove(const struct cgtune_probe_options *options)
+{
+	char folder[PROBE_PATH], old[PROBE_PATH + 32];
+
+	probe_pin_path(options, "", folder);
+	snprintf(old, sizeof(old), "%s-old-%d", folder, (int)getpid());
+	if (rename(folder, old) < 0)
+		return -errno;
+	mark(old);
+	return remove_folder(old);
+}

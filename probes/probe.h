@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* probe - what the files of libcgtune-probe share: options, a loaded set of programs, the pins */
+#ifndef CGTUNE_PROBES_PROBE_H
+#define CGTUNE_PROBES_PROBE_H
+
+#include "cgtune-probe.h"
+#include "shared.h"
+#include "util.h"
+
+#include <bpf/libbpf.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define PROBE_PATH 512
+#define PROBE_MOST_LINKS 16
+
+/* text.c: the caller's room for a sentence and a log; the log of libbpf in this thread goes there too. */
+struct probe_text {
+	char *buffer;
+	size_t size, length;
+	libbpf_print_fn_t before;
+};
+void probe_text_begin(struct probe_text *text, const struct cgtune_probe_options *options);
+void probe_text_end(struct probe_text *text);
+/* A first line; returns error. */
+int probe_says(struct probe_text *text, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* options.c */
+int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe_options *ret);
+
+/* objects.c: the compiled programs. */
+struct probe_object {
+	const char *name;
+	const void *bytes;
+	size_t size;
+};
+enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_UNTYPED, PROBE_OBJECTS };
+/* fetch: for kernels whose atomic operations give the old value back. */
+struct probe_object probe_object(unsigned which, bool fetch);
+struct bpf_object *probe_object_open(unsigned which, bool fetch);
+/* Slots and entries of maps, and the constants of the programs, from the options. */
+int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus);
+
+/* load.c: one rung, loaded and attached, into the array that shared_fd is. */
+struct probe_programs {
+	struct bpf_object *object;
+	struct bpf_link *links[PROBE_MOST_LINKS];
+	size_t count;
+	int shared_fd;
+	uint32_t rung;
+};
+int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret);
+void probe_programs_drop(struct probe_programs *programs);
+
+/* read.c */
+int probe_open(const struct cgtune_probe_options *options, struct probe_text *text, struct cgtune_probe **ret);
+
+/* features.c: 1, 0, or -1: unknown. */
+int probe_has_fetch(void);
+int probe_has_memcg_accounting(void);
+
+/* memlock.c: where that kernel needs it, and has let us. */
+struct probe_memlock {
+	bool raised;
+	struct rlimit before;
+};
+void probe_memlock_raise(struct probe_memlock *ret);
+void probe_memlock_restore(const struct probe_memlock *memlock);
+
+/* pin.c: the folder "cgtune-ABI" of the file system. */
+int probe_pin_check(const struct cgtune_probe_options *options, struct probe_text *text);
+void probe_pin_path(const struct cgtune_probe_options *options, const char *name, char ret[PROBE_PATH]);
+/* -EEXIST: somebody else was first. */
+int probe_pin_publish(const struct cgtune_probe_options *options, const struct probe_programs *programs,
+		      struct probe_text *text);
+int probe_pin_remove(const struct cgtune_probe_options *options);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * shared - the array that the BPF programs write and any number of processes read
+ *
+ *   element 0                  struct probe_header
+ *   1 .. slots                 struct probe_slot of the cpu controller's css ids 0 .. slots - 1
+ *   the rest                   ring of struct probe_event
+ *
+ * One element per group, and not one large one: the kernel bounds an element's
+ * size to 4 MiB, and looking an element up is a bounds check that it makes itself.
+ */
+#ifndef CGTUNE_PROBES_SHARED_H
+#define CGTUNE_PROBES_SHARED_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define PROBE_MAGIC 0x65626F7270746763ULL	/* "cgtprobe" */
+#define PROBE_ABI 1
+#define PROBE_ELEMENT 512
+#define PROBE_EVENTS 1024
+#define PROBE_HIST 32
+#define PROBE_COMM 16
+
+enum probe_rung { PROBE_NONE, PROBE_FENTRY, PROBE_KPROBE, PROBE_TRACEPOINT, PROBE_RAW };
+enum probe_kind { PROBE_THROTTLE = 1 };
+
+/* The loader writes it before any program runs, and freezes it; what is below the line the programs write. */
+struct probe_header {
+	__u64 magic;
+	__u32 abi;
+	__u32 element;
+	__u32 slots;
+	__u32 events;
+	__u32 rung;			/* enum probe_rung */
+	__u32 pad;
+	__u64 loaded_ns;		/* CLOCK_MONOTONIC */
+	__u64 subtree;			/* cgroup id in the cpu hierarchy; 0: all */
+	__u64 min_event_ns;
+	/* ---- */
+	__u64 epoch;			/* slots taken so far */
+	__u64 head;			/* events so far */
+	__u64 overflow;			/* events of groups whose id has no slot */
+	__u64 unpaired;			/* ends without a beginning, and beginnings that were lost */
+	__u64 lost;			/* not counted, or not told: no room, or no lock in time */
+	__u64 stopped_ns;		/* the probe was stopped then; 0: it runs */
+};
+
+/* Whose slot it is. serial is written last. */
+struct probe_owner {
+	__u64 claim;
+	__u64 serial;			/* css->serial_nr; 0: nobody's */
+	__u64 cgroup;			/* inode number of its directory */
+	__u32 hierarchy;		/* first field of /proc/PID/cgroup */
+	__u32 level;
+	__u64 updated_ns;		/* CLOCK_MONOTONIC of the last change */
+};
+
+struct probe_slot {
+	struct probe_owner owner;
+	__u64 throttles;
+	__u64 ended;
+	__u64 uncharged;
+	__u64 enqueue;
+	__u64 hits;
+	__u64 ns;			/* sum of the stops that were seen */
+	__u64 max_ns;
+	__u64 episodes;
+	__u64 wall_ns;
+	__u64 open;			/* CPUs stopped now */
+	__u64 open_since;		/* run queue clock */
+	__u64 nr_periods;		/* the kernel's, as of the last event */
+	__u64 nr_throttled;
+	__u64 kernel_ns;
+	__u64 kernel_base_ns;		/* what it was at the first stop that was seen */
+	__u64 hist[PROBE_HIST];
+};
+
+struct probe_event {
+	__u64 seq;			/* number + 1, written last */
+	__u64 ended_ns;			/* CLOCK_MONOTONIC */
+	__u64 duration_ns;
+	__u64 limit;			/* the group whose limit it was */
+	__u64 leaf;			/* the victim's group; 0: there was no victim */
+	__u32 hierarchy;
+	__u32 kind;
+	__u32 pid;			/* of the thread */
+	__u32 tgid;
+	__u32 cpu;
+	__u32 pad;
+	char comm[PROBE_COMM];
+	__u64 reserved[6];
+};
+
+#define PROBE_EVENTS_PER_ELEMENT (PROBE_ELEMENT / sizeof(struct probe_event))
+
+union probe_element {
+	struct probe_header header;
+	struct probe_slot slot;
+	struct probe_event events[PROBE_ELEMENT / sizeof(struct probe_event)];
+	unsigned char bytes[PROBE_ELEMENT];
+};
+
+/* The layout is the ABI: another is another PROBE_ABI. */
+_Static_assert(sizeof(struct probe_header) == 104, "header");
+_Static_assert(sizeof(struct probe_owner) == 40, "owner");
+_Static_assert(sizeof(struct probe_slot) == 416, "slot");
+_Static_assert(sizeof(struct probe_event) == 128, "event");
+_Static_assert(sizeof(union probe_element) == PROBE_ELEMENT, "element");
+
+#define PROBE_ELEMENTS(slots) (1 + (slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * watch.bpf - in the programs: stops of run queues as seen from switches, wakeups, timers and calls of other CPUs
+ *
+ * The queues of a CPU that are stopped are in its list. One is put there by
+ * whoever holds the CPU's run queue lock, and taken out, once the kernel has
+ * ended its stop, by whoever swaps its clock: the programs at timers and calls
+ * do not hold the lock.
+ */
+#ifndef CGTUNE_PROBES_WATCH_H
+#define CGTUNE_PROBES_WATCH_H
+
+#include "stop.bpf.h"
+
+#define MOST_STOPPED 64			/* of one CPU at a time */
+
+struct stopped {
+	__u64 clock;			/* throttled_clock: no two stops of a CPU have the same; 0: free */
+	__u64 queue;
+	__u64 group;
+	__u64 charged;			/* throttled_time of the group when the stop was seen */
+};
+
+struct stopped_list {
+	__u64 count;
+	struct stopped stopped[MOST_STOPPED];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);		/* the loader sets the number of possible CPUs */
+	__type(key, __u32);
+	__type(value, struct stopped_list);
+} lists SEC(".maps");
+
+/* Whether the stop that began at that clock is over, or the queue is gone. */
+static inline bool is_over(struct cfs_rq *queue, struct stopped *s)
+{
+	return !READ_BITS(queue, throttled) || READ(queue, throttled_clock) != s->clock ||
+		(__u64)READ(queue, tg) != s->group;
+}
+
+/* Global, so that the verifier looks at them once: their arguments are plain numbers. */
+__noinline int end_stop(__u32 cpu, __u64 i)
+{
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	struct cfs_rq *queue;
+	struct task_group *group;
+	__u64 clock, charged, now, ns;
+
+	if (!list || i >= MOST_STOPPED)
+		return 0;
+	queue = (struct cfs_rq *)list->stopped[i].queue;
+	group = (struct task_group *)list->stopped[i].group;
+	clock = *(volatile __u64 *)&list->stopped[i].clock;
+	charged = list->stopped[i].charged;
+	if (!clock || !is_over(queue, &list->stopped[i]) || !swap(&list->stopped[i].clock, clock, 0))
+		return 0;
+	add(&list->count, -1);
+	if (READ(queue, tg) != group) {
+		COUNT(unpaired);
+		return 0;
+	}
+	/* What is noticed late was not that long: the kernel has charged no more. */
+	now = READ(queue, rq, clock);
+	ns = READ(group, cfs_bandwidth.throttled_time) - charged;
+	if (now - clock < ns)
+		ns = now - clock;
+	stop_ends(group, clock + ns, cpu, ns, true);
+	return 0;
+}
+
+/* Where a stop is in the list, or with clock 0 where one can be put; MOST_STOPPED: nowhere. */
+__noinline int find_stop(__u32 cpu, __u64 clock, __u64 queue)
+{
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+
+	for (int i = 0; list && i < MOST_STOPPED; i++)
+		if (list->stopped[i].clock == clock && (!clock || list->stopped[i].queue == queue))
+			return i;
+	return MOST_STOPPED;
+}
+
+__noinline int begin_stop(__u64 queue_at, __u64 task_at, __u32 cpu)
+{
+	struct cfs_rq *queue = (struct cfs_rq *)queue_at;
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	struct task_group *group = READ(queue, tg);
+	__u64 clock = READ(queue, throttled_clock);
+	struct stopped *room;
+	__u64 free;
+
+	if (!list || !clock || find_stop(cpu, clock, queue_at) != MOST_STOPPED)	/* clock 0: nobody is kept waiting */
+		return 0;
+	free = (__u32)find_stop(cpu, 0, 0);
+	if (free >= MOST_STOPPED) {
+		COUNT(lost);
+		return 0;
+	}
+	asm volatile("%0 &= 63" : "+r"(free));	/* the register that the verifier looks at */
+	room = &list->stopped[free];
+	room->queue = queue_at;
+	room->group = (__u64)group;
+	room->charged = READ(group, cfs_bandwidth.throttled_time);
+	swap(&room->clock, 0, clock);
+	add(&list->count, 1);
+	stop_begins(group, clock, cpu, (struct task_struct *)task_at);
+	return 0;
+}
+
+/* The queues above a task that are stopped themselves. */
+__noinline int begin_stops(__u64 task_at, __u32 cpu, __u32 is_victim)
+{
+	struct sched_entity *entity = __builtin_preserve_access_index(&((struct task_struct *)task_at)->se);
+
+	for (int i = 0; i < MOST_LEVELS && entity; i++) {
+		struct cfs_rq *queue = READ(entity, cfs_rq);
+
+		if (READ_BITS(queue, throttled))
+			begin_stop((__u64)queue, is_victim ? task_at : 0, cpu);
+		entity = READ(entity, parent);
+	}
+	return 0;
+}
+
+__noinline int end_stops(__u32 cpu)
+{
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+
+	for (__u32 i = 0; list && i < MOST_STOPPED; i++)
+		if (list->stopped[i].clock)
+			end_stop(cpu, i);
+	return 0;
+}
+
+/* argument: which of the tracepoint's is the task. A typed pointer may not be handed on as a number: it is read as one. */
+static inline int watch(unsigned long long *ctx, int argument, int throttle_count, __u32 cpu, bool is_victim)
+{
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	__u64 task = 0;
+
+	if (list && list->count)
+		end_stops(cpu);
+	if (throttle_count && bpf_probe_read_kernel(&task, sizeof(task), ctx + argument) == 0)
+		begin_stops(task, cpu, is_victim);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* bpffs - for tests: a BPF file system of the program's own, in a mount namespace that goes with it */
+#ifndef CGTUNE_TESTS_BPFFS_H
+#define CGTUNE_TESTS_BPFFS_H
+
+/* Mount it; NULL, or why there can be none here. */
+const char *bpffs_begin(void);
+void bpffs_end(void);
+/* Where it is. */
+const char *bpffs_path(void);
+
+#endif

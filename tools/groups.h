@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* groups - cgroups by the numbers that the kernel's programs know them by: the directory's inode, the hierarchy */
+#ifndef CGTUNE_GROUPS_H
+#define CGTUNE_GROUPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct groups {
+	char mount[4096];		/* where the controller's hierarchy is */
+	uint32_t hierarchy;		/* first field of /proc/PID/cgroup */
+};
+
+/* Of a controller; 0 or -errno. */
+int groups_find(const char *controller, struct groups *ret);
+
+/* Of a path as in /proc/PID/cgroup, or of a directory below the mount point. */
+int groups_id(const struct groups *groups, const char *path, uint64_t *ret);
+
+/* Path of a process's; in room for it. */
+int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_t size);
+
+/* fn for each directory, those above first, until it returns something else than 0. */
+int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user);
+
+#endif

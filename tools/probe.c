@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* probe - `cgtune probe`: start, stop and describe the programs that count what limits do */
+#include "tool.h"
+#include "cgtune-probe.h"
+#include "groups.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG };
+
+struct arguments {
+	struct cgtune_probe_options options;
+	const char *subtree, *action;
+};
+
+static char text[1 << 16];
+
+static const struct argp_option options[] = {
+	{ "subtree", KEY_SUBTREE, "PATH", 0, "start: count this cgroup and those below it only", 0 },
+	{ "readers", KEY_READERS, "GROUP", 0, "start: who may read besides root: a group, or all", 0 },
+	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
+	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
+	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
+	{ 0 },
+};
+
+static void set_readers(struct cgtune_probe_options *o, const char *word)
+{
+	struct group *group = getgrnam(word);
+
+	if (strcmp(word, "all") == 0) {
+		o->flags |= CGTUNE_PROBE_READERS_ALL;
+		return;
+	}
+	if (!group)
+		tool_usage(word, "--readers wants a group of this machine, or all");
+	o->flags |= CGTUNE_PROBE_READERS_GROUP;
+	o->readers = group->gr_gid;
+}
+
+static void set_slots(struct cgtune_probe_options *o, const char *word)
+{
+	char *end;
+	unsigned long n = strtoul(word, &end, 10);
+
+	if (*end || n < 64 || n > 32768 || n & (n - 1))
+		tool_usage(word, "--slots wants a power of two from 64 to 32768");
+	o->slots = (uint32_t)n;
+}
+
+static void set_rung(struct cgtune_probe_options *o, const char *word)
+{
+	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++)
+		if (strcmp(word, cgtune_probe_rung_name(rung)) == 0)
+			o->rungs = 1u << rung;
+	if (!o->rungs)
+		tool_usage(word, "--rung wants fentry, kprobe, tracepoint or raw");
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case KEY_SUBTREE:
+		arguments->subtree = argument;
+		return 0;
+	case KEY_READERS:
+		set_readers(&arguments->options, argument);
+		return 0;
+	case KEY_SLOTS:
+		set_slots(&arguments->options, argument);
+		return 0;
+	case KEY_RUNG:
+		set_rung(&arguments->options, argument);
+		return 0;
+	case KEY_BPFFS:
+		arguments->options.bpffs = argument;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->action)
+			tool_usage(argument, "probe takes one of start, stop, status, features and spec");
+		arguments->action = argument;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* One line: the library's sentence where it has one. */
+static int failed(int error)
+{
+	char *line = text;
+
+	if (error == -ENOENT) {
+		fputs("cgtune: probe: not started: `cgtune probe start`, as root\n", stderr);
+		return TOOL_FAILED;
+	}
+	if (!*text)
+		return tool_failed("probe", error);
+	line[strcspn(line, "\n")] = '\0';
+	fputs("cgtune: probe: ", stderr);
+	tool_print_safe(stderr, line);
+	fputc('\n', stderr);
+	return TOOL_FAILED;
+}
+
+static void print_state(struct cgtune_probe *probe)
+{
+	struct cgtune_probe_state state = { .size = sizeof(state) };
+	struct timespec now;
+
+	cgtune_probe_state(probe, &state);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	printf("rung %s, running for %lu s; %lu groups of %u seen, %lu events\n", cgtune_probe_rung_name(state.rung),
+	       (unsigned long)((uint64_t)now.tv_sec - state.loaded_ns / 1000000000), (unsigned long)state.groups,
+	       state.slots, (unsigned long)state.events);
+	if (state.subtree)
+		printf("only the cgroup with the inode number %lu, and those below it\n", (unsigned long)state.subtree);
+	if (state.overflow)
+		printf("%lu events of groups without a slot: start it with more --slots\n", (unsigned long)state.overflow);
+	if (state.unpaired)
+		printf("%lu stops were not seen from beginning to end\n", (unsigned long)state.unpaired);
+	if (state.lost)
+		printf("%lu events were lost\n", (unsigned long)state.lost);
+}
+
+static int set_subtree(struct arguments *arguments)
+{
+	struct groups groups;
+	int r = groups_find("cpu", &groups);
+
+	return r < 0 ? r : groups_id(&groups, arguments->subtree, &arguments->options.subtree);
+}
+
+static int start(struct arguments *arguments)
+{
+	struct cgtune_probe *probe;
+	int r = arguments->subtree ? set_subtree(arguments) : 0;
+
+	if (r < 0)
+		return tool_failed(arguments->subtree, r);
+	arguments->options.flags |= CGTUNE_PROBE_MOUNT;
+	r = cgtune_probe_start(&arguments->options, &probe);
+	if (r < 0)
+		return failed(r);
+	if (r == 1)
+		puts("it runs already, as it was started then:");
+	print_state(probe);
+	cgtune_probe_close(probe);
+	return TOOL_DONE;
+}
+
+static int stop(struct arguments *arguments)
+{
+	int r = cgtune_probe_stop(&arguments->options);
+
+	return r < 0 ? failed(r) : TOOL_DONE;
+}
+
+static int status(struct arguments *arguments)
+{
+	struct cgtune_probe *probe;
+	int r = cgtune_probe_open(&arguments->options, &probe);
+
+	if (r < 0)
+		return failed(r);
+	print_state(probe);
+	cgtune_probe_close(probe);
+	return TOOL_DONE;
+}
+
+static int features(struct arguments *arguments)
+{
+	static const char *const answers[] = { "unknown", "no", "yes" };
+	struct cgtune_probe_feature all[32];
+	int n;
+
+	(void)arguments;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		all[i].size = sizeof(all[i]);
+	n = cgtune_probe_features(all, sizeof(all) / sizeof(all[0]));
+	for (int i = 0; i < n; i++)
+		printf("%-20s %-8s since Linux %-5s without it: %s\n", all[i].name, answers[all[i].answer + 1],
+		       all[i].since, all[i].fallback);
+	return n < 0 ? failed(n) : TOOL_DONE;
+}
+
+static int spec(struct arguments *arguments)
+{
+	struct cgtune_probe_item item = { .size = sizeof(item) };
+	struct cgtune_probe_spec *all;
+	int r = cgtune_probe_spec(&arguments->options, &all);
+
+	if (r < 0)
+		return failed(r);
+	for (size_t i = 0; cgtune_probe_spec_item(all, i, &item) == 0; i++)
+		if (strcmp(item.type, "map") == 0)
+			printf("%-20s %-24s map of %u entries of %u bytes\n", item.object, item.name, item.entries,
+			       item.value_size);
+		else
+			printf("%-20s %-24s %s, %u instructions\n", item.object, item.name, item.type, item.instructions);
+	cgtune_probe_spec_free(all);
+	return TOOL_DONE;
+}
+
+int tool_probe(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, "start | stop | status | features | spec",
+		"Count in the kernel, exactly, how often and for how long limits stop programs. "
+		"It goes on until it is stopped; `cgtune stalls` prints the counts.", NULL, NULL, NULL,
+	};
+	static const struct {
+		const char *name;
+		int (*run)(struct arguments *arguments);
+	} actions[] = {
+		{ "start", start }, { "stop", stop }, { "status", status }, { "features", features }, { "spec", spec },
+	};
+	struct arguments arguments = {
+		.options = { .size = sizeof(arguments.options), .text = text, .text_size = sizeof(text) },
+	};
+
+	tool_parse(&argp, argc, argv, &arguments);
+	for (size_t i = 0; arguments.action && i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(arguments.action, actions[i].name) == 0)
+			return actions[i].run(&arguments);
+	tool_usage(arguments.action ? arguments.action : "probe", "one of start, stop, status, features, spec is wanted");
+}
