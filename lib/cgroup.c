@@ -46,7 +46,7 @@ static void cgroup_reset(struct cgroup *cgroups, size_t n)
 		c->path[0] = c->names[0] = '\0';
 		c->dir = c->path;
 		c->top = c->length = 0;
-		c->placed = c->has_root = c->outside = false;
+		c->placed = c->has_root = false;
 	}
 }
 

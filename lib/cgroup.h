@@ -19,8 +19,6 @@ struct cgroup {
 	int version;			/* of the hierarchy that holds it; 0: not visible */
 	bool placed;			/* dir is known */
 	bool has_root;			/* the mount point is the root of the hierarchy */
-	bool outside;			/* the mount is from outside of the cgroup namespace: dir is an
-					   ancestor, and the levels below it cannot be seen */
 	size_t top;			/* length of the mount point in dir: the highest visible level */
 	size_t length;			/* length of dir */
 	char *dir;			/* its directory, below the root: behind path, so that a short one

@@ -56,7 +56,6 @@ static int place(struct cgroup *cgroup, const char *root, const char *point)
 	cgroup->length = (size_t)length;
 	cgroup->top = point_length(point);
 	cgroup->placed = true;
-	cgroup->outside = parse_has_dotdot(root);
 	return 0;
 }
 
@@ -196,7 +195,7 @@ static int look_up(const struct cgroup_search *search, struct candidate *candida
  * Of several mounts of one hierarchy take one in which the cgroup's directory
  * exists, or at least the mount point; then the one whose root is nearest to the
  * hierarchy's: it shows most ancestors. Then the first. One from outside of the
- * cgroup namespace, whose root is "/..", shows ancestors only: any other is better.
+ * cgroup namespace, whose root is "/..", does not say where below it the cgroup is.
  */
 static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 		    struct candidate *best, const char *root, const char *point)
@@ -205,10 +204,9 @@ static int consider(const struct cgroup_search *search, struct cgroup *cgroup,
 	char dir[CGTUNE_PATH_SIZE];
 	int r;
 
-	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0 ||
-	    (cgroup->placed && parse_has_dotdot(root)))
+	if (parse_translate(root, point, cgroup->path, dir, sizeof(dir)) < 0)
 		return 0;
-	if (cgroup->placed && !cgroup->outside) {
+	if (cgroup->placed) {
 		r = look_up(search, best, cgroup->dir, cgroup->top);
 		if (r == 0)
 			r = look_up(search, &next, dir, point_length(point));
@@ -269,7 +267,6 @@ static bool copy_place(struct cgroup *to, const struct cgroup *cgroups)
 		to->dir = to->path + strlen(to->path) + 1;
 		memcpy(to->dir, c->dir, c->length + 1);
 		to->has_root = c->has_root;
-		to->outside = c->outside;
 		to->top = c->top;
 		to->length = c->length;
 		to->placed = true;

@@ -64,7 +64,7 @@ struct cgtune_stalls {
 	uint32_t level;			/**< depth: 0 is the root */
 	uint64_t updated_ns;		/**< CLOCK_MONOTONIC of the last change */
 	uint64_t throttles;		/**< times that a CPU's run queue of this group was stopped */
-	uint64_t throttled_ns;		/**< the kernel's sum over CPUs */
+	uint64_t throttled_ns;		/**< the kernel's sum over CPUs; on the tracepoint rungs as of the last event */
 	uint64_t episodes;		/**< times that it went from no stopped CPU to one */
 	uint64_t wall_ns;		/**< time with at least one stopped CPU, ended episodes only */
 	uint64_t max_ns;		/**< the longest stop */

@@ -141,6 +141,6 @@ _public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t
 	probe_memlock_raise(&memlock);
 	r = fill(features, n);
 	probe_memlock_restore(&memlock);
-	probe_text_end(&text);
+	probe_text_end();
 	return r;
 }

@@ -18,10 +18,9 @@
 struct probe_text {
 	char *buffer;
 	size_t size, length;
-	libbpf_print_fn_t before;
 };
 void probe_text_begin(struct probe_text *text, const struct cgtune_probe_options *options);
-void probe_text_end(struct probe_text *text);
+void probe_text_end(void);
 /* A first line; returns error. */
 int probe_says(struct probe_text *text, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -155,7 +155,7 @@ _public_ int cgtune_probe_open(const struct cgtune_probe_options *options, struc
 		return r;
 	probe_text_begin(&text, &ours);
 	r = probe_open(&ours, &text, ret);
-	probe_text_end(&text);
+	probe_text_end();
 	return r;
 }
 

@@ -67,7 +67,7 @@ _public_ int cgtune_probe_spec(const struct cgtune_probe_options *options, struc
 		return -ENOMEM;
 	probe_text_begin(&text, &ours);
 	r = fill(spec, &ours);
-	probe_text_end(&text);
+	probe_text_end();
 	if (r < 0)
 		cgtune_probe_spec_free(spec);
 	else

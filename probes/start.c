@@ -108,7 +108,7 @@ _public_ int cgtune_probe_start(const struct cgtune_probe_options *options, stru
 		return r;
 	probe_text_begin(&text, &ours);
 	r = start(&ours, &text, ret);
-	probe_text_end(&text);
+	probe_text_end();
 	return r;
 }
 

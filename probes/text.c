@@ -2,10 +2,14 @@
 /* text - why something failed, in the caller's room: a sentence, then what libbpf and the verifier say */
 #include "probe.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 
-/* libbpf has one print function for all threads: others' texts are theirs. */
+/* libbpf has one print function for all threads: what others print goes where it went before. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static unsigned users;
+static libbpf_print_fn_t before;
 static __thread struct probe_text *current;
 
 static void append(struct probe_text *text, const char *format, va_list arguments)
@@ -22,7 +26,9 @@ static void append(struct probe_text *text, const char *format, va_list argument
 __attribute__((format(printf, 2, 0)))
 static int collect(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (level != LIBBPF_DEBUG && current)
+	if (!current)
+		return before ? before(level, format, arguments) : 0;
+	if (level != LIBBPF_DEBUG)
 		append(current, format, arguments);
 	return 0;
 }
@@ -33,12 +39,18 @@ void probe_text_begin(struct probe_text *text, const struct cgtune_probe_options
 	if (text->size)
 		text->buffer[0] = '\0';
 	current = text;
-	text->before = libbpf_set_print(collect);
+	pthread_mutex_lock(&mutex);
+	if (users++ == 0)
+		before = libbpf_set_print(collect);
+	pthread_mutex_unlock(&mutex);
 }
 
-void probe_text_end(struct probe_text *text)
+void probe_text_end(void)
 {
-	libbpf_set_print(text->before);
+	pthread_mutex_lock(&mutex);
+	if (--users == 0)
+		libbpf_set_print(before);
+	pthread_mutex_unlock(&mutex);
 	current = NULL;
 }
 

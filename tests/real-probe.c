@@ -171,15 +171,16 @@ static struct cgtune_stalls counts_of(struct cgtune_probe *probe, const char *na
 	return counts;
 }
 
-/* The sum, to the kernel's own unit; the histogram has every stop that was charged. */
-static void expect_exact(struct cgtune_probe *probe, const char *name, uint64_t least)
+/* The sum, to the kernel's own unit, or short of it by permille; the histogram has every stop that was charged. */
+static void expect_sum(struct cgtune_probe *probe, const char *name, uint64_t least, uint64_t permille)
 {
 	struct cgtune_stalls counts = counts_of(probe, name);
 	bool v1 = real_version(REAL_CPU) == 1;
 	uint64_t kernel = real_number(name, REAL_CPU, "cpu.stat", v1 ? "throttled_time" : "throttled_usec"), stops = 0;
+	uint64_t sum = v1 ? counts.throttled_ns : counts.throttled_ns / 1000;
 
-	ck_assert_msg((v1 ? counts.throttled_ns : counts.throttled_ns / 1000) == kernel, "%s: %lu ns, cpu.stat %lu",
-		      name, (unsigned long)counts.throttled_ns, (unsigned long)kernel);
+	ck_assert_msg(sum <= kernel && kernel - sum <= kernel * permille / 1000, "%s: %lu, cpu.stat %lu", name,
+		      (unsigned long)sum, (unsigned long)kernel);
 	ck_assert_uint_ge(counts.throttles, least);
 	ck_assert_uint_eq(counts.open, 0);
 	ck_assert_uint_le(counts.episodes, counts.throttles);
@@ -187,6 +188,11 @@ static void expect_exact(struct cgtune_probe *probe, const char *name, uint64_t 
 	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
 		stops += counts.hist[i];
 	ck_assert_uint_eq(stops + (counts.uncharged == CGTUNE_UNKNOWN ? 0 : counts.uncharged), counts.throttles);
+}
+
+static void expect_exact(struct cgtune_probe *probe, const char *name, uint64_t least)
+{
+	expect_sum(probe, name, least, 0);
 }
 
 START_TEST(one_and_two)
@@ -243,8 +249,13 @@ START_TEST(nested)
 }
 END_TEST
 
+/*
+ * Where a task is moved to a CPU whose queue is stopped as it comes, no tracepoint
+ * tells, and the sum there is that of the last stop that was seen.
+ */
 START_TEST(many)
 {
+	uint64_t permille = _i < CGTUNE_PROBE_TRACEPOINT ? 0 : 20;
 	struct cgtune_probe *probe = start((uint32_t)_i);
 	char name[32];
 
@@ -259,7 +270,7 @@ START_TEST(many)
 	wait_all();
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "%s/many%d", cgtune_probe_rung_name(current), i);
-		expect_exact(probe, name, 0);
+		expect_sum(probe, name, 0, permille);
 	}
 	stop(probe);
 }

@@ -100,7 +100,7 @@ else
 	skip "all that the caller's group limits" "not cgroup v2, or without cpuset and pids"
 fi
 if unshare -C true 2>/dev/null; then
-	fails "mounts from outside of a cgroup namespace" 125 'our own cgroup cannot be seen' \
+	fails "mounts from outside of a cgroup namespace" 125 'no cgroup hierarchy with this controller can be seen' \
 		"$cgtune" run --cpus 0.5 unshare -C "$cgtune" run --cpus 1 true
 else
 	skip "mounts from outside of a cgroup namespace" "no such namespace can be made"

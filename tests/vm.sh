@@ -1,7 +1,8 @@
 #!/bin/sh
 # vm.sh - the real-cgroup and container tests on real kernels, in one TAP stream: `make check-vm`
 #
-# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE those that run more. As many run at the same time as there are
+# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE and CGTUNE_VMS_PROBE those that run more.
+# As many run at the same time as there are
 # CPUs, as the emulator has one thread.
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
@@ -18,9 +19,7 @@ machine() {
 	boot live "$@" -- "$build/tests/real-live"
 	boot told "$@" -- "$build/tests/real-told"
 	# A build without BPF has none of these.
-	for name in real-probe real-probe-faults; do
-		[ ! -x "$build/tests/$name" ] || boot "$name" "$@" -- "$build/tests/$name"
-	done
+	for name in $(probes "$1"); do boot "$name" "$@" -- "$build/tests/$name"; done
 	boot container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
 		-- env top_builddir="$build" sh "$src/container.sh"
 	if has_more "$1"; then
@@ -31,6 +30,13 @@ machine() {
 			boot preload "$1" -H -c 6 -t 600 -- env top_builddir="$build" srcdir="${src%/tests}" CC="${CC:-cc}" \
 				sh "$src/test-preload-affinity.sh"
 	fi
+}
+
+# probes VM: the programs that test the probe there, if it was built
+probes() {
+	case " ${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 6.12:v2 newest:v2} " in
+	*" $1 "*) (cd "$build/tests" && find real-probe real-probe-faults -prune 2>/dev/null) ;;
+	esac
 }
 
 # has_more VM: the slow ones, `cgtune run` and the preload object with more CPUs, are for one VM of each kind
@@ -46,9 +52,7 @@ gather() {
 	wait
 	for vm in $started; do
 		for name in limits usage live told container; do report "$name" "$vm"; done
-		for name in real-probe real-probe-faults; do
-			[ ! -x "$build/tests/$name" ] || report "$name" "$vm"
-		done
+		for name in $(probes "$vm"); do report "$name" "$vm"; done
 		has_more "$vm" || continue
 		report run "$vm"
 		host_is_missing "$vm" || report preload "$vm"

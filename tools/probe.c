@@ -96,7 +96,7 @@ static int failed(int error)
 {
 	char *line = text;
 
-	if (error == -ENOENT) {
+	if (error == -ENOENT && !*text) {
 		fputs("cgtune: probe: not started: `cgtune probe start`, as root\n", stderr);
 		return TOOL_FAILED;
 	}

@@ -372,8 +372,6 @@ static int place_all(struct place *place)
 
 		if (wanted && (!own->version || !own->placed))
 			return run_failed(controllers[i], "no cgroup hierarchy with this controller can be seen");
-		if (wanted && own->outside)
-			return run_failed(own->dir, "is mounted from outside of our cgroup namespace: our own cgroup cannot be seen");
 		if (i == PLACE_CPUSET && wanted)
 			r = take_cpus(place, own);
 		if (r == 0 && own->version == 1 && own->placed && (wanted || is_counted(place, i)))
