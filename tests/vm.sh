@@ -1,8 +1,8 @@
 #!/bin/sh
 # vm.sh - the real-cgroup and container tests on real kernels, in one TAP stream: `make check-vm`
 #
-# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE and CGTUNE_VMS_PROBE those that run more.
-# As many run at the same time as there are
+# CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE and CGTUNE_VMS_PROBE
+# those that run more. As many run at the same time as there are
 # CPUs, as the emulator has one thread.
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
