@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # examples.sh - the example hosts of the admission limiter, run as a user would: each is asked, refuses, and ends
+# shellcheck disable=SC2317 # functions are called by name
 srcdir=${srcdir:-.}
-# shellcheck disable=SC2317 # called by name
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
 examples=${top_builddir:-.}/examples
