@@ -4,7 +4,7 @@
  *
  *	evhttp [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG]
  *
- *	/work?wait=MS		waits, as for a database
+ *	/job?wait=MS		waits, as for a database
  *	/health			never refused for load
  *	/metrics		the limiter's counters
  *

@@ -4,7 +4,7 @@
  *
  *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-a]
  *
- *	/work?cpu=MS&wait=MS	computes, then waits: what is throttled
+ *	/job?cpu=MS&wait=MS	computes, then waits: what is throttled
  *	/health			never refused for load
  *	/metrics		the limiter's counters
  *

@@ -82,12 +82,16 @@ void feedback_resize(void)
 	limiter_call(&batch);
 }
 
+struct quota {
+	uint64_t quota_us, period_us;
+};
+
 /* The part of the quota that was used, per mille. Where that is not known, at least as much as
  * the part of the periods in which it ran out. */
 static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns, uint64_t stopped,
-			const struct cgtune_limits *limits)
+			const struct quota *quota)
 {
-	uint64_t grant_ns = util_mul_div(ns, limits->cpu_quota_us, limits->cpu_period_us);
+	uint64_t grant_ns = util_mul_div(ns, quota->quota_us, quota->period_us);
 
 	if (old->used_ns == CGTUNE_UNKNOWN || new->used_ns == CGTUNE_UNKNOWN)
 		return stopped;
@@ -96,11 +100,11 @@ static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new
 
 /* What the last window says; the quota as it is now. */
 static enum limiter_advice advice_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns,
-				     const struct cgtune_limits *limits)
+				     const struct quota *quota)
 {
 	uint64_t periods = util_sub(new->periods, old->periods);
 	uint64_t stopped = periods ? util_sub(new->throttled, old->throttled) * 1000 / periods : 0;
-	uint64_t used = used_of(old, new, ns, stopped, limits);
+	uint64_t used = used_of(old, new, ns, stopped, quota);
 
 	if (used >= USED_SHRINK && stopped >= STOPPED_SHRINK)
 		return LIMITER_SHRINK;
@@ -124,17 +128,17 @@ static int sample_take(struct usage_cpu *ret)
 }
 
 /* With the lock of feedback held. */
-static void adapt(struct feedback *f, const struct usage_cpu *sample, const struct cgtune_limits *limits,
-		  uint32_t threads, struct limiter_batch *batch)
+static void adapt(struct feedback *f, const struct usage_cpu *sample, const struct quota *quota, uint32_t threads,
+		  struct limiter_batch *batch)
 {
-	uint64_t window = limits->cpu_period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
+	uint64_t window = quota->period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
 	/* A timer that ticks early now and then must not double the window. */
 	bool over = f->at_ns && now - f->at_ns >= window - window / 10;
 	enum limiter_advice advice;
 
 	if (f->at_ns && !over)
 		return;
-	advice = over ? advice_of(&f->sample, sample, now - f->at_ns, limits) : LIMITER_KEEP;
+	advice = over ? advice_of(&f->sample, sample, now - f->at_ns, quota) : LIMITER_KEEP;
 	for (struct cgtune_limiter *l = followed; l && over; l = l->next)
 		if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
 			limiter_adapt(l, advice, l->options.min ? l->options.min : threads,
@@ -147,19 +151,19 @@ void feedback_tick(void)
 {
 	struct process *p = process_lock();
 	struct limiter_batch batch = { 0 };
-	struct cgtune_limits limits;
 	struct usage_cpu sample;
+	struct quota quota;
 	uint32_t threads;
 
 	if (!p)
 		return;
-	limits = p->limits;
+	quota = (struct quota){ p->limits.cpu_quota_us, p->limits.cpu_period_us };
 	threads = p->plan.threads;
 	process_unlock(p);
-	if (!atomic_load(&adaptive) || !limits.cpu_period_us || sample_take(&sample) < 0)
+	if (!atomic_load(&adaptive) || !quota.period_us || sample_take(&sample) < 0)
 		return;
 	pthread_mutex_lock(&p->feedback.lock);
-	adapt(&p->feedback, &sample, &limits, threads, &batch);
+	adapt(&p->feedback, &sample, &quota, threads, &batch);
 	pthread_mutex_unlock(&p->feedback.lock);
 	limiter_call(&batch);
 }

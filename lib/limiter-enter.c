@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter-enter - who asks to be admitted: at once, by waiting, by a callback; and leaving */
 #include "limiter.h"
+#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <time.h>
 
 enum { QUEUE = 1 };			/* neither admitted nor refused */
@@ -136,67 +138,50 @@ static void wait_from(struct cgtune_limiter *l, struct limiter_state *s, struct 
 	limiter_enqueue(s, w);
 }
 
-static void sleep_until(struct limiter_state *s, struct limiter_sleeper *sleeper)
+/* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
+static void sleep_until(struct cgtune_waiter *w)
 {
-	uint64_t until = sleeper->waiter.until_ns;
-	struct timespec at = { (time_t)(until / LIMITER_SECOND_NS), (long)(until % LIMITER_SECOND_NS) };
+	struct timespec at = { (time_t)(w->until_ns / LIMITER_SECOND_NS), (long)(w->until_ns % LIMITER_SECOND_NS) };
 
-	if (until == UINT64_MAX) {
-		pthread_cond_wait(&sleeper->wake, &s->lock);
-	} else if (pthread_cond_timedwait(&sleeper->wake, &s->lock, &at) == ETIMEDOUT &&
-		   sleeper->waiter.state == LIMITER_QUEUED) {
-		limiter_dequeue(s, &sleeper->waiter);
-		sleeper->waiter.result = refuse(s, -ETIMEDOUT);
-	}
+	sys6(SYS_futex, &w->state, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, LIMITER_QUEUED,
+	     w->until_ns == UINT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Queued, with the lock, which is left at the end. */
-static int wait_blocked(struct cgtune_limiter *l, struct limiter_state *s, struct limiter_sleeper *sleeper,
-			struct limiter_batch *batch)
+/* Nobody came until its time was up, or somebody did at the last moment. */
+static int give_up(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
-	int cancel_state;
+	struct limiter_batch batch = { 0 };
+	struct limiter_state *s = limiter_lock(l);
 
-	if (batch->first) {
-		limiter_unlock(l, batch);
-		s = limiter_lock(l);
-		*batch = (struct limiter_batch){ 0 };
-	}
-	/* A thread that is cancelled here would leave its stack in the queue. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-	while (sleeper->waiter.state == LIMITER_QUEUED)
-		sleep_until(s, sleeper);
-	limiter_unlock(l, batch);
-	pthread_setcancelstate(cancel_state, NULL);
-	return sleeper->waiter.result;
+	if (w->state == LIMITER_QUEUED)
+		limiter_settle(s, w, -ETIMEDOUT, w->until_ns, &batch);
+	limiter_unlock(l, &batch);
+	return w->result;
 }
 
-static void wake_make(pthread_cond_t *wake)
+static int wait_blocked(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
-	pthread_condattr_t attributes;
-
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(wake, &attributes);
+	while (__atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == LIMITER_QUEUED) {
+		if (w->until_ns <= limiter_now_ns())
+			return give_up(l, w);
+		sleep_until(w);
+	}
+	return w->result;
 }
 
 /* By the lock. */
 static __attribute__((noinline)) int enter(struct cgtune_limiter *l, const struct cgtune_request *request)
 {
-	struct limiter_sleeper sleeper = { .waiter = { .request = *request } };
+	struct cgtune_waiter waiter = { .request = *request };
 	struct limiter_batch batch = { 0 };
 	uint64_t now = limiter_now_ns();
 	struct limiter_state *s = limiter_lock(l);
 	int r = admit(l, s, request, now, &batch);
 
-	if (r != QUEUE) {
-		limiter_unlock(l, &batch);
-		return r;
-	}
-	wake_make(&sleeper.wake);
-	wait_from(l, s, &sleeper.waiter, now);
-	r = wait_blocked(l, s, &sleeper, &batch);
-	pthread_cond_destroy(&sleeper.wake);
-	return r;
+	if (r == QUEUE)
+		wait_from(l, s, &waiter, now);
+	limiter_unlock(l, &batch);
+	return r == QUEUE ? wait_blocked(l, &waiter) : r;
 }
 
 _public_ int cgtune_limiter_acquire(struct cgtune_limiter *l, int timeout_ms)

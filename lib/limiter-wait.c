@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter-wait - those who wait: their order, who is next, and how they are told */
 #include "limiter.h"
+#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 
 void limiter_enqueue(struct limiter_state *s, struct cgtune_waiter *w)
 {
@@ -33,7 +35,6 @@ void limiter_dequeue(struct limiter_state *s, struct cgtune_waiter *w)
 		w->next->prev = w->prev;
 	else
 		s->last[p] = w->prev;
-	w->state = LIMITER_SETTLED;
 	s->waiting--;
 }
 
@@ -58,12 +59,15 @@ void limiter_settle(struct limiter_state *s, struct cgtune_waiter *w, int result
 	} else {
 		limiter_count_rejected(s, result);
 	}
-	if (!w->granted) {
-		/* Under the lock: when it is left, the sleeper may be gone. */
-		pthread_cond_signal(&((struct limiter_sleeper *)(void *)w)->wake);
+	if (w->granted) {
+		w->state = LIMITER_SETTLED;
+		limiter_append(batch, w);
 		return;
 	}
-	limiter_append(batch, w);
+	/* From here on the sleeper may be gone, and its stack be used for something else, where the
+	 * worst that a wake-up does is to be a spurious one. */
+	__atomic_store_n(&w->state, LIMITER_SETTLED, __ATOMIC_RELEASE);
+	sys3(SYS_futex, &w->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
 }
 
 bool limiter_take(struct limiter_state *s)

@@ -123,7 +123,7 @@ static bool was_wanted(struct limiter_state *s)
 	return more;
 }
 
-/* Additive-looking steps would take minutes up a long way: both are parts of the limit. */
+/* Both steps are parts of the limit: ones would take minutes for a large one. */
 void limiter_adapt(struct cgtune_limiter *l, enum limiter_advice advice, uint32_t least, uint64_t valid_until_ns,
 		   struct limiter_batch *batch)
 {

@@ -129,7 +129,7 @@ void limiter_size(const struct cgtune_limiter_options *options, const struct lim
 
 /* limiter-wait.c, with the lock held: */
 void limiter_enqueue(struct limiter_state *state, struct cgtune_waiter *waiter);
-/* Take it out of the queue, undelivered. */
+/* Take it out of the queue. */
 void limiter_dequeue(struct limiter_state *state, struct cgtune_waiter *waiter);
 /* Take it out, count it, and wake its thread or have its callback made. */
 void limiter_settle(struct limiter_state *state, struct cgtune_waiter *waiter, int result, uint64_t now,
@@ -147,13 +147,8 @@ uint64_t limiter_sweep(struct limiter_state *state, uint64_t now, struct limiter
 /* Take a slot below the limit in force, whoever waits; false: there is none. */
 bool limiter_take(struct limiter_state *state);
 
+/* waiter->state, on which a thread sleeps; granted is NULL then. */
 enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_SETTLED };
-
-/* A waiter whose thread sleeps; granted is NULL. */
-struct limiter_sleeper {
-	struct cgtune_waiter waiter;
-	pthread_cond_t wake;
-};
 
 /* limiter-stats.c, with the lock held: */
 void limiter_count_rejected(struct limiter_state *state, int result);

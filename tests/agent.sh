@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # agent.sh - cgtune agent: what it answers, and a HAProxy whose maxconn follows a cgroup's quota
+# shellcheck disable=SC2317 # functions are called by name
 srcdir=${srcdir:-.}
-# shellcheck disable=SC2317 # called by name
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
 build=${top_builddir:-.}

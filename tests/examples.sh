@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # examples.sh - the example hosts of the admission limiter, run as a user would: each is asked, refuses, and ends
+# shellcheck disable=SC2317 # functions are called by name
 srcdir=${srcdir:-.}
-# shellcheck disable=SC2317 # called by name
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
 examples=${top_builddir:-.}/examples
@@ -49,14 +49,14 @@ get() {
 # One limiter of limit 1 and backlog 1, from the first request to the last.
 middleware() {
 	name=$1
-	is "$name: a request" "$(curl -s "$url/work")" "done"
-	get first "/work?wait=3000" &
+	is "$name: a request" "$(curl -s "$url/job")" "done"
+	get first "/job?wait=3000" &
 	first=$!
 	eventually shows "inflight{limiter=\"$name\"}" 1
-	get second "/work?wait=1" &
+	get second "/job?wait=1" &
 	second=$!
 	ok "$name: one is in, one waits" eventually shows "queued{limiter=\"$name\"}" 1
-	get third /work
+	get third /job
 	is "$name: the third is refused" "$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$tmp/third")" 503
 	is "$name: it is told when to come again" "$(sed -n 's/^Retry-After: //p' "$tmp/third")" 30
 	is "$name: and why" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/third")" capacity
@@ -75,10 +75,10 @@ middleware() {
 # Ended by SIGTERM: who is in is served, who waits is refused.
 shutdown_gracefully() {
 	name=$1
-	get in "/work?wait=1500" &
+	get in "/job?wait=1500" &
 	in=$!
 	eventually shows "inflight{limiter=\"$name\"}" 1
-	get waits /work &
+	get waits /job &
 	waits=$!
 	eventually shows "queued{limiter=\"$name\"}" 1
 	kill "$pid"
@@ -92,10 +92,10 @@ shutdown_gracefully() {
 # Whose time is up.
 times_out() {
 	name=$1
-	get in "/work?wait=1000" &
+	get in "/job?wait=1000" &
 	in=$!
 	eventually shows "inflight{limiter=\"$name\"}" 1
-	get late /work
+	get late /job
 	is "$name: whose time is up is refused" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/late")" timeout
 	wait "$in"
 	kill "$pid"

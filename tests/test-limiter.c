@@ -97,7 +97,7 @@ static void note(struct cgtune_waiter *w, int result)
 	results[calls++] = result;
 }
 
-/* 2 CPUs worth of GoToSocial: limit 16, backlog 128 that counts the running ones too. */
+/* limit + backlog ask, all of the backlog's are taken, and when all have gone the limit's slots are free. */
 START_TEST(gts_counts_who_runs)
 {
 	struct cgtune_limiter *l = LIMITER(.limit = 2, .backlog = 8, .counting = CGTUNE_COUNT_GTS, .retry_after_s = 10,
