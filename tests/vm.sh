@@ -34,7 +34,7 @@ machine() {
 
 # probes VM: the programs that test the probe there, if it was built
 probes() {
-	case " ${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 6.12:v2 newest:v2} " in
+	case " ${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 newest:v2} " in
 	*" $1 "*) (cd "$build/tests" && find real-probe real-probe-faults -prune 2>/dev/null) ;;
 	esac
 }
