@@ -20,7 +20,8 @@ int preload_result(long r)
 	return -1;
 }
 
-long preload_real_sysconf(int name)
+/* What the C library says; -1 where there is none. */
+static long real_sysconf(int name)
 {
 	long (*next)(int) = __sysconf;
 
@@ -47,7 +48,7 @@ static long answer(int name)
 		return pages(answers, answers->memory);
 	if (name == _SC_AVPHYS_PAGES && answers->memory)
 		return pages(answers, answers->available);
-	return preload_real_sysconf(name);
+	return real_sysconf(name);
 }
 
 _public_ long sysconf(int name)

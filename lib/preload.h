@@ -51,7 +51,4 @@ int preload_shown_mask(unsigned long *mask, size_t size);
 /* A descriptor of a view of a file; or -1, and the real file is to be opened. */
 int preload_open_view(const char *path, int flags);
 
-/* What sysconf(3) of the C library says; -1 where there is none. */
-long preload_real_sysconf(int name);
-
 #endif
