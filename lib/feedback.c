@@ -10,6 +10,7 @@
 #include "feedback.h"
 #include "change.h"
 #include "limiter.h"
+#include "throttle.h"
 #include "util.h"
 
 #include <errno.h>
@@ -98,37 +99,51 @@ static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new
 	return util_mul_div(util_sub(new->used_ns, old->used_ns), 1000, grant_ns ? grant_ns : 1);
 }
 
-/* What the last window says; the quota as it is now. */
-static enum limiter_advice advice_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns,
+/* One look at the process's cgroup: its files, and what a probe counts of it. */
+struct sample {
+	struct usage_cpu cpu;
+	struct published_counts counts;	/* since_ns 0: no probe */
+};
+
+/*
+ * What the last window says; the quota as it is now. A probe tells for how long the cgroup was
+ * stopped, the files only in how many periods it was, however shortly.
+ */
+static enum limiter_advice advice_of(const struct feedback *old, const struct sample *new, uint64_t ns,
 				     const struct quota *quota)
 {
-	uint64_t periods = util_sub(new->periods, old->periods);
-	uint64_t stopped = periods ? util_sub(new->throttled, old->throttled) * 1000 / periods : 0;
-	uint64_t used = used_of(old, new, ns, stopped, quota);
+	uint64_t periods = util_sub(new->cpu.periods, old->sample.periods);
+	uint64_t stopped = periods ? util_sub(new->cpu.throttled, old->sample.throttled) * 1000 / periods : 0;
+	uint64_t used = used_of(&old->sample, &new->cpu, ns, stopped, quota);
 
+	if (new->counts.since_ns && new->counts.since_ns == old->counts.since_ns)
+		stopped = util_mul_div(util_sub(new->counts.wall_ns, old->counts.wall_ns), 1000, ns);
 	if (used >= USED_SHRINK && stopped >= STOPPED_SHRINK)
 		return LIMITER_SHRINK;
 	return used < USED_GROW ? LIMITER_GROW : LIMITER_KEEP;
 }
 
 /* Of this process alone where its cgroup's is not counted. */
-static int sample_take(struct usage_cpu *ret)
+static int sample_take(struct sample *ret)
 {
 	const struct cgtune_options *options = process_options();
+	struct usage_cpu *cpu = &ret->cpu;
 	struct timespec used;
-	int r = usage_cpu_read(options, ret);
+	int r = usage_cpu_read(options, cpu);
 
-	if (r == 0 && (ret->periods == CGTUNE_UNKNOWN || ret->throttled == CGTUNE_UNKNOWN))
+	if (r == 0 && (cpu->periods == CGTUNE_UNKNOWN || cpu->throttled == CGTUNE_UNKNOWN))
 		r = -ENODATA;
-	if (r == 0 && ret->used_ns == CGTUNE_UNKNOWN && !options->pid && !options->cgroup) {
+	if (r == 0 && throttle_counts(options, &cpu->group, &ret->counts) < 0)
+		ret->counts.since_ns = 0;
+	if (r == 0 && cpu->used_ns == CGTUNE_UNKNOWN && !options->pid && !options->cgroup) {
 		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-		ret->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
+		cpu->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
 	}
 	return r;
 }
 
 /* With the lock of feedback held. */
-static void adapt(struct feedback *f, const struct usage_cpu *sample, const struct quota *quota, uint32_t threads,
+static void adapt(struct feedback *f, const struct sample *sample, const struct quota *quota, uint32_t threads,
 		  struct limiter_batch *batch)
 {
 	uint64_t window = quota->period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
@@ -138,12 +153,13 @@ static void adapt(struct feedback *f, const struct usage_cpu *sample, const stru
 
 	if (f->at_ns && !over)
 		return;
-	advice = over ? advice_of(&f->sample, sample, now - f->at_ns, quota) : LIMITER_KEEP;
+	advice = over ? advice_of(f, sample, now - f->at_ns, quota) : LIMITER_KEEP;
 	for (struct cgtune_limiter *l = followed; l && over; l = l->next)
 		if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
 			limiter_adapt(l, advice, l->options.min ? l->options.min : threads,
 				      now + window * STALE_WINDOWS, batch);
-	f->sample = *sample;
+	f->sample = sample->cpu;
+	f->counts = sample->counts;
 	f->at_ns = now;
 }
 
@@ -151,7 +167,7 @@ void feedback_tick(void)
 {
 	struct process *p = process_lock();
 	struct limiter_batch batch = { 0 };
-	struct usage_cpu sample;
+	struct sample sample;
 	struct quota quota;
 	uint32_t threads;
 

@@ -11,6 +11,7 @@
 
 #include "pass.h"
 #include "plan.h"
+#include "published.h"
 #include "usage.h"
 
 #include <pthread.h>
@@ -43,6 +44,7 @@ struct feedback {
 	pthread_mutex_t lock;			/* over the list of limiters and all that follows */
 	uint64_t at_ns;				/* of the last sample; 0: none */
 	struct usage_cpu sample;
+	struct published_counts counts;	/* of a probe; since_ns 0: there was none */
 };
 
 struct process {
@@ -57,8 +59,11 @@ struct process {
 	struct cgtune_plan plan;
 	struct live live;
 	struct feedback feedback;
+	struct published published;	/* has a lock of its own */
 };
 
+/* The state, not locked, perhaps not initialised; NULL: out of memory. */
+struct process *process_state(void);
 /* The state, locked and initialised; NULL: out of memory. */
 struct process *process_lock(void);
 /* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */
