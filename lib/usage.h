@@ -18,7 +18,7 @@ uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t e
  * hierarchy of its own it may be that of other processes.
  */
 struct usage_cpu {
-	uint64_t periods, throttled, used_ns;
+	uint64_t periods, throttled, throttled_ns, used_ns;
 };
 int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret);
 
