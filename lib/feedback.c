@@ -120,6 +120,7 @@ static void window_between(const struct feedback_sample *old, const struct feedb
 		used_up = util_mul_div(ret->grant_ns, util_sub(new->cpu.throttled, old->cpu.throttled), periods);
 		ret->used_ns = ret->used_ns > used_up ? ret->used_ns : used_up;
 	}
+	ret->wanted_ns = ret->stopped_ns + ret->used_ns;	/* both summed over CPUs */
 }
 
 /* With the lock of feedback held. */

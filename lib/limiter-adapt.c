@@ -32,7 +32,7 @@ static uint32_t enlarge(struct limiter_law *law, uint64_t missed_ns, uint64_t us
  * who are in could have come later. Half of it, as requests that slept through a stop seem stopped. */
 static uint32_t reduce(const struct limiter_law *law, const struct limiter_window *w, uint32_t limit)
 {
-	uint64_t demand = w->stopped_ns + w->used_ns, surplus = util_mul_div(limit, w->stopped_ns, demand ? demand : 1);
+	uint64_t surplus = util_mul_div(limit, w->stopped_ns, w->wanted_ns ? w->wanted_ns : 1);
 	uint64_t least = law->lacking + UINT64_C(1), next = util_sub(limit, (surplus + 1) / 2);
 
 	next = next < least ? least : next;

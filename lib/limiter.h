@@ -41,10 +41,11 @@ struct limiter_sizes {
 
 enum { LIMITER_CAPACITY, LIMITER_TIMEOUT, LIMITER_CLOSED, LIMITER_MEMORY, LIMITER_REASONS };
 
-/* What happened in a window; CPU time but for ns and queued_ns. stopped_ns: in which threads of the
- * cgroup would have run but for the quota; queued_ns: for which somebody waited to be admitted. */
+/* What happened in a window of ns: CPU time that was granted and used; the time for which the
+ * cgroup was stopped of that in which it wanted to run, both of one kind; and for how long
+ * somebody waited to be admitted. */
 struct limiter_window {
-	uint64_t ns, grant_ns, used_ns, stopped_ns, queued_ns;
+	uint64_t ns, grant_ns, used_ns, stopped_ns, wanted_ns, queued_ns;
 };
 
 /* What adaptive mode remembers. */

@@ -121,6 +121,7 @@ static void window(struct plant *p)
 	p->window = (struct limiter_window){ .ns = WINDOW, .grant_ns = (uint64_t)p->load->quota * WINDOW / PERIOD };
 	for (uint32_t at = 0; at < WINDOW; at++)
 		tick(p, at);
+	p->window.wanted_ns = p->window.stopped_ns + p->window.used_ns;
 }
 
 /* As limiter_adapt() does. */
@@ -206,26 +207,25 @@ START_TEST(regains)
 }
 END_TEST
 
-static const struct limiter_window plain = {
-	.ns = 500, .grant_ns = 250, .used_ns = 250, .stopped_ns = 250, .queued_ns = 500,
-};
+/* So much was granted of 1000, used of that, stopped of all, and for so long somebody waited. */
+#define SPENT(grant, used, stopped, queued) { 1000, grant, used, stopped, 1000, queued }
 
-/* A window that is plain but for one figure, and what a limit of 100 becomes. */
 static const struct {
 	struct limiter_window window;
-	uint32_t limit;
+	uint32_t limit;			/* what 100 becomes */
 } steps[] = {
-	{ { 500, 250, 250, 250, 500 }, 75 },		/* half of those who were stopped half of the time */
-	{ { 500, 250, 250, 750, 500 }, 62 },
-	{ { 500, 250, 250, 0, 500 }, 100 },		/* not stopped */
-	{ { 500, 250, 250, 750, 200 }, 100 },		/* most of the time nobody waited */
-	{ { 500, 250, 260, 250, 500 }, 75 },		/* more than was granted: the kernel's accounts are late */
-	{ { 500, 250, 235, 250, 500 }, 100 },		/* not all was used */
-	{ { 500, 250, 125, 250, 500 }, 201 },		/* half of it: twice as many are needed */
-	{ { 500, 250, 125, 250, 200 }, 181 },		/* at most so much was missed while somebody waited */
-	{ { 500, 250, 125, 250, 0 }, 100 },		/* nobody wanted it */
-	{ { 500, 250, 0, 0, 500 }, 25001 },		/* nothing was used: a limit that is no limit */
-	{ { 0, 0, 0, 0, 0 }, 100 },
+	{ SPENT(250, 250, 500, 1000), 75 },		/* half of those who were stopped half of the time */
+	{ SPENT(250, 250, 750, 1000), 62 },
+	{ SPENT(250, 250, 1000, 1000), 50 },
+	{ SPENT(250, 250, 0, 1000), 100 },		/* not stopped */
+	{ SPENT(250, 250, 500, 400), 100 },		/* most of the time nobody waited */
+	{ SPENT(250, 260, 500, 1000), 75 },		/* more than was granted: the kernel's accounts are late */
+	{ SPENT(250, 235, 500, 1000), 100 },		/* not all was used */
+	{ SPENT(250, 125, 500, 1000), 201 },		/* half of it: twice as many are needed */
+	{ SPENT(250, 125, 500, 400), 181 },		/* at most so much was missed while somebody waited */
+	{ SPENT(250, 125, 500, 0), 100 },		/* nobody wanted it */
+	{ SPENT(250, 0, 0, 1000), 25001 },		/* nothing was used: a limit that is no limit */
+	{ { 0 }, 100 },
 };
 
 START_TEST(one_step)
@@ -239,7 +239,7 @@ END_TEST
 /* 3 % left over are 1 % too many: in eleven windows more than a tenth of one. */
 START_TEST(small_losses_add_up)
 {
-	struct limiter_window w = { .ns = 1000, .grant_ns = 1000, .used_ns = 970, .queued_ns = 1000, .stopped_ns = 500 };
+	struct limiter_window w = SPENT(1000, 970, 500, 1000);
 	struct limiter_law law = { 0 };
 
 	for (int i = 0; i < 10; i++)
@@ -254,11 +254,10 @@ END_TEST
 /* What was too small is not tried again for a while; what is above it is. */
 START_TEST(too_small_is_remembered)
 {
-	struct limiter_window w = plain;
+	struct limiter_window w = SPENT(250, 200, 500, 1000);
 	struct limiter_law law = { 0 };
 	int held = 0;
 
-	w.used_ns = 200;
 	ck_assert_uint_eq(limiter_law_next(&law, &w, 8), 11);
 	w.used_ns = 250;
 	ck_assert_uint_eq(limiter_law_next(&law, &w, 11), 9);
