@@ -40,11 +40,16 @@ struct live {
 };
 
 /* What adapts limiters; feedback.c alone uses it. */
+struct feedback_sample {
+	struct usage_cpu cpu;
+	bool own;			/* cpu.used_ns is this process's alone */
+	struct published_counts counts;	/* of a probe; since_ns 0: there is none */
+};
+
 struct feedback {
 	pthread_mutex_t lock;			/* over the list of limiters and all that follows */
 	uint64_t at_ns;				/* of the last sample; 0: none */
-	struct usage_cpu sample;
-	struct published_counts counts;	/* of a probe; since_ns 0: there was none */
+	struct feedback_sample sample;
 };
 
 struct process {

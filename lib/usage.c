@@ -225,6 +225,7 @@ static int read_cpu(struct pass *pass, void *user)
 	n = level_text(pass, cpu, level, "cpu.stat");
 	usage->periods = number_in(pass, n, "nr_periods");
 	usage->throttled = number_in(pass, n, "nr_throttled");
+	usage->throttled_ns = throttled_ns(pass, n);
 	usage->used_ns = us_to_ns(number_in(pass, n, "usage_usec"));
 	if (cpu->version == 1)
 		usage->used_ns = level_number(pass, cpu, level, "cpuacct.usage", NULL);

@@ -22,7 +22,7 @@ int usage_throttle_read(const struct cgtune_options *options, struct cgtune_thro
  * hierarchy of its own it may be that of other processes.
  */
 struct usage_cpu {
-	uint64_t periods, throttled, used_ns;
+	uint64_t periods, throttled, throttled_ns, used_ns;
 	struct published_group group;	/* as above */
 };
 int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret);

@@ -14,7 +14,7 @@ pass
 levels plan
 limit usage table
 apply runtimes
-limiter limiter-enter limiter-wait limiter-size limiter-stats
+limiter limiter-enter limiter-wait limiter-size limiter-stats limiter-adapt
 process throttle change feedback live watch
 preload-libc preload-mask preload
 preload-next preload-environ preload-counts preload-affinity preload-files preload-open'
