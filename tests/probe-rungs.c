@@ -178,20 +178,31 @@ static void say_all(const char *group, const struct rungs_counts *counts)
 }
 
 /* Twice the same: a read takes number by number, so that one that an end of a stop falls into is of two moments. */
+bool rungs_try_settle(const char *group, uint64_t milliseconds, struct rungs_counts *ret)
+{
+	uint64_t end = work_now_ms() + milliseconds;
+	struct rungs_counts before;
+
+	*ret = read_all(group);
+	do {
+		before = *ret;
+		work_kick();
+		*ret = read_all(group);
+		if (is_settled(group, ret) && memcmp(ret, &before, sizeof(before)) == 0)
+			return true;
+	} while (work_now_ms() < end);
+	return false;
+}
+
 struct rungs_counts rungs_settle(const char *group)
 {
-	uint64_t end = work_now_ms() + SETTLE_MS;
-	struct rungs_counts counts = read_all(group), before;
+	struct rungs_counts counts;
 
-	do {
-		before = counts;
-		work_kick();
-		counts = read_all(group);
-		if (is_settled(group, &counts) && memcmp(&counts, &before, sizeof(counts)) == 0)
-			return counts;
-	} while (work_now_ms() < end);
-	say_all(group, &counts);
-	ck_abort_msg("%s: the sums do not become the kernel's", group);
+	if (!rungs_try_settle(group, SETTLE_MS, &counts)) {
+		say_all(group, &counts);
+		ck_abort_msg("%s: the sums do not become the kernel's", group);
+	}
+	return counts;
 }
 
 void rungs_wait_stopped(const char *group)

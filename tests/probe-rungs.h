@@ -52,6 +52,8 @@ struct cgtune_stalls rungs_read(uint32_t rung, const char *group);
  * Nobody may run in it any more. That the sum is more than the kernel's fails at once.
  */
 struct rungs_counts rungs_settle(const char *group);
+/* For so long; false: they are not, and it is what they are. */
+bool rungs_try_settle(const char *group, uint64_t milliseconds, struct rungs_counts *ret);
 
 /* Wait until a CPU of the group is stopped. */
 void rungs_wait_stopped(const char *group);

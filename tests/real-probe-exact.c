@@ -29,7 +29,7 @@ START_TEST(one_cpu)
 	work_cpus(cpus);
 	real_make("one");
 	work_start((struct work){ .group = "one", .stops = 10, .cpu = cpus[0] });
-	real_quota("one", 10000, 50000);
+	real_quota("one", 1000, 20000);
 	work_wait();
 	counts = rungs_settle("one");
 	rungs_check_lengths("one", &counts);
@@ -50,7 +50,7 @@ START_TEST(one_cpu)
 }
 END_TEST
 
-/* One process on each of some CPUs, of which they may use a third. */
+/* One process on each of some CPUs. Quotas are small: a process that has to share its CPU is to be stopped, too. */
 START_TEST(more_cpus)
 {
 	struct rungs_counts counts;
@@ -62,7 +62,7 @@ START_TEST(more_cpus)
 	real_make(name);
 	for (int i = 0; i < _i; i++)
 		work_start((struct work){ .group = name, .stops = 10, .cpu = cpus[i] });
-	real_quota(name, _i * 16000, 50000);
+	real_quota(name, _i * 1000, 20000);
 	work_wait();
 	counts = rungs_settle(name);
 	rungs_check_all_seen(name, &counts);
@@ -79,7 +79,7 @@ START_TEST(parent_only)
 	real_make("above/free");
 	for (int i = 0; i < n && i < 2; i++)
 		work_start((struct work){ .group = "above/free", .limited = "above", .stops = 8, .cpu = cpus[i] });
-	real_quota("above", 20000, 100000);
+	real_quota("above", 2000, 20000);
 	work_wait();
 	above = rungs_settle("above");
 	below = rungs_settle("above/free");
@@ -105,8 +105,8 @@ START_TEST(both_limited)
 	real_make("both/free");
 	work_start((struct work){ .group = "both/limited", .stops = 8, .cpu = cpus[0] });
 	work_start((struct work){ .group = "both/free", .limited = "both", .stops = 8, .cpu = cpus[n - 1] });
-	real_quota("both", 40000, 100000);
-	real_quota("both/limited", 10000, 100000);
+	real_quota("both", 3000, 30000);
+	real_quota("both/limited", 1000, 30000);
 	work_wait();
 	above = rungs_settle("both");
 	below = rungs_settle("both/limited");
@@ -127,7 +127,7 @@ START_TEST(many)
 	for (int i = 0; i < MANY; i++) {
 		snprintf(groups[i], sizeof(groups[i]), "many%d", i);
 		real_make(groups[i]);
-		real_quota(groups[i], 2000, 50000);
+		real_quota(groups[i], 1000, 30000);
 		pids[i] = work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
 	}
 	usleep(1500000);
@@ -146,7 +146,7 @@ END_TEST
 START_TEST(changed_while_stopped)
 {
 	static const struct { const char *name; int64_t quota; } to[] = {
-		{ "raised", 900000 }, { "lowered", 2000 }, { "removed", REAL_NONE },
+		{ "raised", 100000 }, { "lowered", 1000 }, { "removed", REAL_NONE },
 	};
 	const char *name = to[_i].name;
 	struct rungs_counts counts;
@@ -156,12 +156,12 @@ START_TEST(changed_while_stopped)
 	work_cpus(cpus);
 	real_make(name);
 	pid = work_start((struct work){ .group = name, .cpu = cpus[0] });
-	real_quota(name, 5000, 1000000);
+	real_quota(name, 2000, 500000);
 	for (int i = 0; i < 3; i++) {
 		rungs_wait_stopped(name);
 		real_quota(name, to[_i].quota, 0);
 		usleep(20000);
-		real_quota(name, 5000, 0);
+		real_quota(name, 2000, 0);
 	}
 	rungs_wait_stopped(name);
 	real_quota(name, to[_i].quota, 0);
@@ -208,7 +208,7 @@ START_TEST(threads)
 	pid_t pids[2];
 
 	real_make("threads");
-	real_quota("threads", 30000, 100000);
+	real_quota("threads", 2000, 20000);
 	pids[0] = work_start((struct work){ .group = "threads", .stops = 10, .threads = 8, .cpu = WORK_ANY });
 	work_wait();
 	work_close(groups, 1, pids + 1);

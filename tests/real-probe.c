@@ -122,7 +122,7 @@ START_TEST(alone)
 	snprintf(leaf, sizeof(leaf), "alone%d/leaf", _i);
 	real_make(leaf);
 	pid = work_start((struct work){ .group = leaf, .limited = limit, .stops = 8, .cpu = cpus[0] });
-	real_quota(limit, 20000, 100000);
+	real_quota(limit, 1000, 20000);
 	work_wait();
 	above = settle(probe, limit);
 	ck_assert_int_eq(cgtune_probe_read(probe, work_id(leaf), work_hierarchy(), &below), 0);
@@ -164,7 +164,7 @@ START_TEST(subtree)
 	ck_assert_int_eq(cgtune_probe_start(&options, &probe), 0);
 	for (int i = 0; i < 2; i++) {
 		work_start((struct work){ .group = groups[i], .stops = 4, .cpu = cpus[0] });
-		real_quota(groups[i], 20000, 100000);
+		real_quota(groups[i], 1000, 20000);
 	}
 	work_wait();
 	ck_assert_uint_ge(settle(probe, "scope/in").throttles, 4);
