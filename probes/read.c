@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define READ_TRIES 64
+#define COPY_TRIES 16384
 
 struct cgtune_probe {
 	const union probe_element *elements;
@@ -33,9 +34,14 @@ static uint64_t load(const __u64 *word)
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static const struct probe_slot *slot_at(const struct cgtune_probe *probe, uint32_t i)
+static const struct probe_slot *slot_at(const struct cgtune_probe *probe, uint32_t i, uint64_t claim)
 {
-	return &probe->elements[1 + i].slot;
+	return &probe->elements[PROBE_SLOT(i, claim & 1)].slot;
+}
+
+static uint64_t claim_of(const struct cgtune_probe *probe, uint32_t i)
+{
+	return load(&slot_at(probe, i, 0)->owner.claim);
 }
 
 static uint32_t place(const struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy)
@@ -50,10 +56,11 @@ static void make_index(struct cgtune_probe *probe)
 
 	memset(probe->index, 0, sizeof(probe->index[0]) * (probe->mask + 1));
 	for (uint32_t i = 1; i < probe->slots; i++) {
-		const struct probe_owner *owner = &slot_at(probe, i)->owner;
+		uint64_t claim = claim_of(probe, i);
+		const struct probe_owner *owner = &slot_at(probe, i, claim)->owner;
 		uint32_t at;
 
-		if (!load(&owner->serial))
+		if (!claim || load(&owner->serial) != claim >> 1)
 			continue;
 		for (at = place(probe, owner->cgroup, owner->hierarchy); probe->index[at]; at = (at + 1) & probe->mask)
 			;
@@ -167,17 +174,25 @@ _public_ void cgtune_probe_close(struct cgtune_probe *probe)
 	munmap(probe, probe->index_bytes);
 }
 
-/* Whether the copy is of one owner, and not of one that came meanwhile. */
-static bool copy_slot(const struct cgtune_probe *probe, uint32_t i, struct probe_slot *ret)
+/*
+ * A copy of one owner and of one moment: 1. 0: the slot is nobody's. -EAGAIN: a
+ * program has been at it for a millisecond or so, on a CPU that does not run.
+ */
+static int copy_slot(const struct cgtune_probe *probe, uint32_t i, struct probe_slot *ret)
 {
-	const struct probe_slot *slot = slot_at(probe, i);
-	uint64_t serial = load(&slot->owner.serial);
+	for (int try = 0; try < COPY_TRIES; try++) {
+		uint64_t claim = claim_of(probe, i), done;
+		const struct probe_slot *slot = slot_at(probe, i, claim);
 
-	if (!serial)
-		return false;
-	memcpy(ret, slot, sizeof(*ret));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return load(&slot->owner.serial) == serial && load(&slot->owner.claim) == serial;
+		if (!claim || load(&slot->owner.serial) != claim >> 1)
+			return 0;
+		done = load(&slot->owner.done);
+		memcpy(ret, slot, sizeof(*ret));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (load(&slot->owner.begun) == done && claim_of(probe, i) == claim)
+			return 1;
+	}
+	return -EAGAIN;
 }
 
 /* On the tracepoint rungs stops may be noticed late or not at all: the sum is the kernel's own. */
@@ -204,17 +219,22 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
 
-/* The slot of a group, copied; false: it has none. */
-static bool find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, struct probe_slot *ret)
+/* The slot of a group, copied: 0; -ENODATA: it has none; -EAGAIN. */
+static int find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, struct probe_slot *ret)
 {
 	uint32_t at, i;
 
 	if (probe->epoch != load(&probe->elements->header.epoch))
 		make_index(probe);
-	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask)
-		if (copy_slot(probe, i, ret) && ret->owner.cgroup == cgroup && ret->owner.hierarchy == hierarchy)
-			return true;
-	return false;
+	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask) {
+		int r = copy_slot(probe, i, ret);
+
+		if (r < 0)
+			return r;
+		if (r == 1 && ret->owner.cgroup == cgroup && ret->owner.hierarchy == hierarchy)
+			return 0;
+	}
+	return -ENODATA;
 }
 
 _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
@@ -223,10 +243,13 @@ _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint
 	struct probe_slot slot;
 	struct cgtune_stalls stalls;
 
+	int r;
+
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
-	if (!find(probe, cgroup, hierarchy, &slot))
-		return -ENODATA;
+	r = find(probe, cgroup, hierarchy, &slot);
+	if (r < 0)
+		return r;
 	to_stalls(probe, &slot, &stalls);
 	util_struct_out(ret, &stalls, sizeof(stalls));
 	return 0;
@@ -240,7 +263,11 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	for (uint32_t i = *cursor; i < probe->slots; i++) {
-		if (!copy_slot(probe, i, &slot))
+		int r = copy_slot(probe, i, &slot);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		to_stalls(probe, &slot, &stalls);
 		util_struct_out(ret, &stalls, sizeof(stalls));
@@ -253,22 +280,23 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 static const struct probe_event *event_at(const struct cgtune_probe *probe, uint64_t n)
 {
 	n %= PROBE_EVENTS;
-	return &probe->elements[1 + probe->slots + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
+	return &probe->elements[PROBE_SLOT(probe->slots, 0) + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
 }
 
-/* 1: it is event n; 0: not written yet; -1: overwritten. */
+/* 1: it is event n; 0: not written yet; -1: overwritten; -2: left out, as half a round has gone since. */
 static int copy_event(const struct cgtune_probe *probe, uint64_t n, struct probe_event *ret)
 {
 	const struct probe_event *event = event_at(probe, n);
-	uint64_t seq = load(&event->seq);
+	uint64_t behind;
 
-	if (seq == n + 1) {
+	if (load(&event->seq) == n + 1) {
 		memcpy(ret, event, sizeof(*ret));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (load(&event->seq) == n + 1)
 			return 1;
 	}
-	return load(&probe->elements->header.head) > n + PROBE_EVENTS ? -1 : 0;
+	behind = util_sub(load(&probe->elements->header.head), n);
+	return behind > PROBE_EVENTS ? -1 : behind > PROBE_EVENTS / 2 ? -2 : 0;
 }
 
 _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *cursor, struct cgtune_stall_event *ret)
@@ -288,6 +316,7 @@ _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *curso
 		r = copy_event(probe, n, &event);
 		if (r == 0)
 			return 0;
+		n += r == -2;
 		if (r < 0)
 			continue;
 		out.number = n;

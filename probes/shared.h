@@ -3,8 +3,11 @@
  * shared - the array that the BPF programs write and any number of processes read
  *
  *   element 0                  struct probe_header
- *   1 .. slots                 struct probe_slot of the cpu controller's css ids 0 .. slots - 1
+ *   1 .. 2 * slots             two struct probe_slot of each of the cpu controller's css ids 0 .. slots - 1
  *   the rest                   ring of struct probe_event
+ *
+ * A group counts in one of the two, and the next that gets its id in the other,
+ * which was cleared long before: claim, in the first, says in which.
  *
  * One element per group, and not one large one: the kernel bounds an element's
  * size to 4 MiB, and looking an element up is a bounds check that it makes itself.
@@ -22,6 +25,7 @@
 #define PROBE_EVENTS 1024
 #define PROBE_HIST 32
 #define PROBE_COMM 16
+#define PROBE_WRITING (1ULL << 63)
 
 enum probe_rung { PROBE_NONE, PROBE_FENTRY, PROBE_KPROBE, PROBE_TRACEPOINT, PROBE_RAW };
 enum probe_kind { PROBE_THROTTLE = 1 };
@@ -49,12 +53,14 @@ struct probe_header {
 
 /* Whose slot it is. serial is written last. */
 struct probe_owner {
-	__u64 claim;
+	__u64 claim;			/* in the first of the two: serial_nr << 1 | which of them is in use */
 	__u64 serial;			/* css->serial_nr; 0: nobody's */
 	__u64 cgroup;			/* inode number of its directory */
 	__u32 hierarchy;		/* first field of /proc/PID/cgroup */
 	__u32 level;
 	__u64 updated_ns;		/* CLOCK_MONOTONIC of the last change */
+	__u64 begun;			/* changes to the counts; a copy is of one moment if as many were begun */
+	__u64 done;			/* after it as were done before it */
 };
 
 struct probe_slot {
@@ -78,7 +84,7 @@ struct probe_slot {
 };
 
 struct probe_event {
-	__u64 seq;			/* number + 1, written last */
+	__u64 seq;			/* number + 1; with PROBE_WRITING until all of it is there */
 	__u64 ended_ns;			/* CLOCK_MONOTONIC */
 	__u64 duration_ns;
 	__u64 limit;			/* the group whose limit it was */
@@ -98,17 +104,18 @@ struct probe_event {
 union probe_element {
 	struct probe_header header;
 	struct probe_slot slot;
-	struct probe_event events[PROBE_ELEMENT / sizeof(struct probe_event)];
+	struct probe_event events[PROBE_EVENTS_PER_ELEMENT];
 	unsigned char bytes[PROBE_ELEMENT];
 };
 
 /* The layout is the ABI: another is another PROBE_ABI. */
 _Static_assert(sizeof(struct probe_header) == 104, "header");
-_Static_assert(sizeof(struct probe_owner) == 40, "owner");
-_Static_assert(sizeof(struct probe_slot) == 416, "slot");
+_Static_assert(sizeof(struct probe_owner) == 56, "owner");
+_Static_assert(sizeof(struct probe_slot) == 432, "slot");
 _Static_assert(sizeof(struct probe_event) == 128, "event");
 _Static_assert(sizeof(union probe_element) == PROBE_ELEMENT, "element");
 
-#define PROBE_ELEMENTS(slots) (1 + (slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
+#define PROBE_SLOT(id, half) (1 + 2 * (id) + (half))
+#define PROBE_ELEMENTS(slots) (PROBE_SLOT(slots, 0) + PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT)
 
 #endif

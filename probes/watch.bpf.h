@@ -18,6 +18,7 @@ struct stopped {
 	__u64 clock;			/* throttled_clock: no two stops of a CPU have the same; 0: free */
 	__u64 queue;
 	__u64 group;
+	__u64 serial;			/* of the group: a new one may be where an old one was */
 	__u64 charged;			/* throttled_time of the group when the stop was seen */
 };
 
@@ -34,30 +35,35 @@ struct {
 } lists SEC(".maps");
 
 /* Whether the stop that began at that clock is over, or the queue is gone. */
-static inline bool is_over(struct cfs_rq *queue, struct stopped *s)
+static inline bool is_over(struct cfs_rq *queue, struct task_group *group, __u64 clock)
 {
-	return !READ_BITS(queue, throttled) || READ(queue, throttled_clock) != s->clock ||
-		(__u64)READ(queue, tg) != s->group;
+	return !READ_BITS(queue, throttled) || READ(queue, throttled_clock) != clock || READ(queue, tg) != group;
 }
 
-/* Global, so that the verifier looks at them once: their arguments are plain numbers. */
+/*
+ * Global, so that the verifier looks at them once: their arguments are plain numbers.
+ * The clock is read first and swapped last: all between was that stop's.
+ */
 __noinline int end_stop(__u32 cpu, __u64 i)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	volatile struct stopped *s;
 	struct cfs_rq *queue;
 	struct task_group *group;
-	__u64 clock, charged, now, ns;
+	__u64 clock, charged, serial, now, ns;
 
 	if (!list || i >= MOST_STOPPED)
 		return 0;
-	queue = (struct cfs_rq *)list->stopped[i].queue;
-	group = (struct task_group *)list->stopped[i].group;
-	clock = *(volatile __u64 *)&list->stopped[i].clock;
-	charged = list->stopped[i].charged;
-	if (!clock || !is_over(queue, &list->stopped[i]) || !swap(&list->stopped[i].clock, clock, 0))
+	s = &list->stopped[i];
+	clock = s->clock;
+	queue = (struct cfs_rq *)s->queue;
+	group = (struct task_group *)s->group;
+	serial = s->serial;
+	charged = s->charged;
+	if (!clock || !is_over(queue, group, clock) || !swap(&list->stopped[i].clock, clock, 0))
 		return 0;
 	add(&list->count, -1);
-	if (READ(queue, tg) != group) {
+	if (READ(queue, tg) != group || READ(group, css.serial_nr) != serial) {
 		COUNT(unpaired);
 		return 0;
 	}
@@ -101,8 +107,10 @@ __noinline int begin_stop(__u64 queue_at, __u64 task_at, __u32 cpu)
 	room = &list->stopped[free];
 	room->queue = queue_at;
 	room->group = (__u64)group;
+	room->serial = READ(group, css.serial_nr);
 	room->charged = READ(group, cfs_bandwidth.throttled_time);
-	swap(&room->clock, 0, clock);
+	if (!swap(&room->clock, 0, clock))
+		return 0;
 	add(&list->count, 1);
 	stop_begins(group, clock, cpu, (struct task_struct *)task_at);
 	return 0;
