@@ -5,7 +5,7 @@
  * The array is another program's: nothing in it is trusted but what was checked
  * when it was opened, against the sizes that the kernel says.
  */
-#include "probe.h"
+#include "read.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -19,31 +19,6 @@
 #define READ_TRIES 64
 #define COPY_TRIES 16384
 
-struct cgtune_probe {
-	const union probe_element *elements;
-	size_t bytes;			/* of the mapping */
-	uint32_t slots, rung;
-	uint64_t epoch;			/* of the index */
-	size_t index_bytes;
-	uint32_t mask;
-	uint32_t index[];		/* hash of cgroup and hierarchy -> slot; 0: free */
-};
-
-static uint64_t load(const __u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static const struct probe_slot *slot_at(const struct cgtune_probe *probe, uint32_t i, uint64_t claim)
-{
-	return &probe->elements[PROBE_SLOT(i, claim & 1)].slot;
-}
-
-static uint64_t claim_of(const struct cgtune_probe *probe, uint32_t i)
-{
-	return load(&slot_at(probe, i, 0)->owner.claim);
-}
-
 static uint32_t place(const struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy)
 {
 	return (uint32_t)((cgroup ^ (uint64_t)hierarchy << 32) * UINT64_C(0x9E3779B97F4A7C15) >> 32) & probe->mask;
@@ -52,17 +27,17 @@ static uint32_t place(const struct cgtune_probe *probe, uint64_t cgroup, uint32_
 /* Twice as many places as slots: one is always free. */
 static void make_index(struct cgtune_probe *probe)
 {
-	uint64_t epoch = load(&probe->elements->header.epoch);
+	uint64_t epoch = probe_load(&probe->elements->header.epoch);
 
 	memset(probe->index, 0, sizeof(probe->index[0]) * (probe->mask + 1));
-	for (uint32_t i = 1; i < probe->slots; i++) {
-		uint64_t claim = claim_of(probe, i);
-		const struct probe_owner *owner = &slot_at(probe, i, claim)->owner;
+	for (uint32_t i = 1; i < 2 * probe->slots; i++) {
+		__u64 claim;
+		const union probe_element *half = probe_half(probe->elements, probe->slots, i, &claim);
 		uint32_t at;
 
-		if (!claim || load(&owner->serial) != claim >> 1)
+		if (!half)
 			continue;
-		for (at = place(probe, owner->cgroup, owner->hierarchy); probe->index[at]; at = (at + 1) & probe->mask)
+		for (at = place(probe, half->slot.owner.cgroup, half->slot.owner.hierarchy); probe->index[at]; at = (at + 1) & probe->mask)
 			;
 		probe->index[at] = i;
 	}
@@ -82,7 +57,7 @@ static bool header_fits(const struct probe_header *header, const struct bpf_map_
 	return header->magic == PROBE_MAGIC && header->abi == PROBE_ABI && header->element == PROBE_ELEMENT &&
 		header->events == PROBE_EVENTS && slots && slots <= 32768 && !(slots & (slots - 1)) &&
 		PROBE_ELEMENTS(slots) == info->max_entries &&
-		header->rung >= PROBE_FENTRY && header->rung <= PROBE_RAW;
+		header->rung >= PROBE_FENTRY && header->rung <= PROBE_RAW && header->memory_rung <= PROBE_RAW;
 }
 
 /* Its own pages, in memory for good where that is allowed: a read takes no page fault. */
@@ -90,7 +65,7 @@ static struct cgtune_probe *make_handle(const union probe_element *elements, siz
 					const struct probe_header *header)
 {
 	uint32_t slots = header->slots;
-	size_t size = sizeof(struct cgtune_probe) + 2 * slots * sizeof(uint32_t);
+	size_t size = sizeof(struct cgtune_probe) + 4 * slots * sizeof(uint32_t);
 	struct cgtune_probe *probe = mmap(NULL, size, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
@@ -99,7 +74,8 @@ static struct cgtune_probe *make_handle(const union probe_element *elements, siz
 	mlock(probe, size);
 	*probe = (struct cgtune_probe){
 		.elements = elements, .bytes = bytes, .slots = slots, .rung = header->rung,
-		.index_bytes = size, .mask = 2 * slots - 1,
+		.memory_rung = header->memory_rung, .memory_sleeps = header->memory_sleeps,
+		.index_bytes = size, .mask = 4 * slots - 1,
 	};
 	make_index(probe);
 	return probe;
@@ -174,25 +150,11 @@ _public_ void cgtune_probe_close(struct cgtune_probe *probe)
 	munmap(probe, probe->index_bytes);
 }
 
-/*
- * A copy of one owner and of one moment: 1. 0: the slot is nobody's. -EAGAIN: a
- * program has been at it for a millisecond or so, on a CPU that does not run.
- */
-static int copy_slot(const struct cgtune_probe *probe, uint32_t i, struct probe_slot *ret)
+int probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret)
 {
-	for (int try = 0; try < COPY_TRIES; try++) {
-		uint64_t claim = claim_of(probe, i), done;
-		const struct probe_slot *slot = slot_at(probe, i, claim);
+	int r = probe_copy_half(probe->elements, probe->slots, i, COPY_TRIES, ret);
 
-		if (!claim || load(&slot->owner.serial) != claim >> 1)
-			return 0;
-		done = load(&slot->owner.done);
-		memcpy(ret, slot, sizeof(*ret));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (load(&slot->owner.begun) == done && claim_of(probe, i) == claim)
-			return 1;
-	}
-	return -EAGAIN;
+	return r < 0 ? -EAGAIN : r;
 }
 
 /* On the tracepoint rungs stops may be noticed late or not at all: the sum is the kernel's own. */
@@ -219,19 +181,18 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
 
-/* The slot of a group, copied: 0; -ENODATA: it has none; -EAGAIN. */
-static int find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, struct probe_slot *ret)
+int probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory, union probe_element *ret)
 {
 	uint32_t at, i;
 
-	if (probe->epoch != load(&probe->elements->header.epoch))
+	if (probe->epoch != probe_load(&probe->elements->header.epoch))
 		make_index(probe);
 	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask) {
-		int r = copy_slot(probe, i, ret);
+		int r = memory == (i >= probe->slots) ? probe_copy(probe, i, ret) : 0;
 
 		if (r < 0)
 			return r;
-		if (r == 1 && ret->owner.cgroup == cgroup && ret->owner.hierarchy == hierarchy)
+		if (r == 1 && ret->slot.owner.cgroup == cgroup && ret->slot.owner.hierarchy == hierarchy)
 			return 0;
 	}
 	return -ENODATA;
@@ -240,36 +201,35 @@ static int find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
 _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
 			       struct cgtune_stalls *ret)
 {
-	struct probe_slot slot;
+	union probe_element element;
 	struct cgtune_stalls stalls;
-
 	int r;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
-	r = find(probe, cgroup, hierarchy, &slot);
+	r = probe_find(probe, cgroup, hierarchy, false, &element);
 	if (r < 0)
 		return r;
-	to_stalls(probe, &slot, &stalls);
+	to_stalls(probe, &element.slot, &stalls);
 	util_struct_out(ret, &stalls, sizeof(stalls));
 	return 0;
 }
 
 _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret)
 {
-	struct probe_slot slot;
+	union probe_element element;
 	struct cgtune_stalls stalls;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	for (uint32_t i = *cursor; i < probe->slots; i++) {
-		int r = copy_slot(probe, i, &slot);
+		int r = probe_copy(probe, i, &element);
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		to_stalls(probe, &slot, &stalls);
+		to_stalls(probe, &element.slot, &stalls);
 		util_struct_out(ret, &stalls, sizeof(stalls));
 		*cursor = i + 1;
 		return 1;
@@ -280,7 +240,7 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 static const struct probe_event *event_at(const struct cgtune_probe *probe, uint64_t n)
 {
 	n %= PROBE_EVENTS;
-	return &probe->elements[PROBE_SLOT(probe->slots, 0) + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
+	return &probe->elements[PROBE_RING(probe->slots) + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
 }
 
 /* 1: it is event n; 0: not written yet; -1: overwritten; -2: left out, as half a round has gone since. */
@@ -289,13 +249,13 @@ static int copy_event(const struct cgtune_probe *probe, uint64_t n, struct probe
 	const struct probe_event *event = event_at(probe, n);
 	uint64_t behind;
 
-	if (load(&event->seq) == n + 1) {
+	if (probe_load(&event->seq) == n + 1) {
 		memcpy(ret, event, sizeof(*ret));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (load(&event->seq) == n + 1)
+		if (probe_load(&event->seq) == n + 1)
 			return 1;
 	}
-	behind = util_sub(load(&probe->elements->header.head), n);
+	behind = util_sub(probe_load(&probe->elements->header.head), n);
 	return behind > PROBE_EVENTS ? -1 : behind > PROBE_EVENTS / 2 ? -2 : 0;
 }
 
@@ -310,7 +270,7 @@ _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *curso
 	for (int i = 0; i < READ_TRIES; i++) {
 		int r;
 
-		head = load(&probe->elements->header.head);
+		head = probe_load(&probe->elements->header.head);
 		if (head > n + PROBE_EVENTS)
 			n = head - PROBE_EVENTS;
 		r = copy_event(probe, n, &event);
@@ -343,9 +303,10 @@ _public_ int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_
 	const struct probe_header *header = &probe->elements->header;
 	struct cgtune_probe_state state = {
 		.size = sizeof(state), .rung = probe->rung, .slots = probe->slots, .loaded_ns = header->loaded_ns,
-		.stopped_ns = load(&header->stopped_ns), .subtree = header->subtree,
-		.min_event_ns = header->min_event_ns, .groups = load(&header->epoch), .events = load(&header->head),
-		.overflow = load(&header->overflow), .unpaired = load(&header->unpaired), .lost = load(&header->lost),
+		.stopped_ns = probe_load(&header->stopped_ns), .subtree = header->subtree,
+		.min_event_ns = header->min_event_ns, .groups = probe_load(&header->epoch), .events = probe_load(&header->head),
+		.overflow = probe_load(&header->overflow), .unpaired = probe_load(&header->unpaired), .lost = probe_load(&header->lost),
+		.memory_rung = probe->memory_rung, .memory_sleeps = probe->memory_sleeps,
 	};
 
 	if (util_struct_check(ret, sizeof(state)) < 0)

@@ -6,8 +6,13 @@
 #include "kernel.h"
 #include "shared.h"
 
+#ifndef FIRST_SLOT
+#define FIRST_SLOT 0				/* of the slots, that of css id 0 */
+#endif
+
 #define LOCK_SPINS 1000
-#define SWAP_TRIES 32			/* each that fails is another CPU's that succeeded */
+#define LOCK_ROUNDS 200
+#define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 
 struct {
@@ -67,8 +72,8 @@ static inline void raise_to(__u64 *most, __u64 value)
 #else
 /*
  * Before Linux 5.12 no atomic operation of BPF gives the old value back, and a
- * spin lock is not for tracing: a queue that holds one token is the lock. Who does
- * not get it, as the CPU that has it is not running, must do without.
+ * spin lock is not for tracing: a queue that holds one token is the lock. As with
+ * the kernel's own, who waits waits for a CPU that may not be running: 10 ms or so.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -76,13 +81,21 @@ struct {
 	__type(value, __u32);
 } token SEC(".maps");
 
-/* Global, so that the verifier looks at it once. */
-__noinline int lock(void)
+/* Global, so that the verifier looks at them once. */
+__noinline int lock_soon(void)
 {
 	__u32 held;
 
 	for (int i = 0; i < LOCK_SPINS; i++)
 		if (bpf_map_pop_elem(&token, &held) == 0)
+			return 1;
+	return 0;
+}
+
+__noinline int lock(void)
+{
+	for (int i = 0; i < LOCK_ROUNDS; i++)
+		if (lock_soon())
 			return 1;
 	COUNT(lost);
 	return 0;
@@ -165,7 +178,7 @@ static inline __u64 claim(union probe_element *first, __u32 id, __u64 claimed, _
 		return claimed;
 	if (!swap(&first->slot.owner.claim, claimed, new))
 		return *(volatile __u64 *)&first->slot.owner.claim;
-	left = claimed ? element(PROBE_SLOT(id, claimed & 1)) : 0;
+	left = claimed ? element(PROBE_HALF(slots, FIRST_SLOT + id, claimed)) : 0;
 	if (left)
 		clear(left);
 	return new;
@@ -198,7 +211,7 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 
 	if (!cgroup || !in_subtree(css))		/* an autogroup has no cgroup */
 		return 0;
-	e = id < slots ? element(PROBE_SLOT(id, 0)) : 0;
+	e = id < slots ? element(PROBE_HALF(slots, FIRST_SLOT + id, 0)) : 0;
 	if (!e) {
 		COUNT(overflow);
 		return 0;
@@ -211,7 +224,7 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 		return 0;
 	}
 	if (claimed & 1)
-		e = element(PROBE_SLOT(id, 1));
+		e = element(PROBE_HALF(slots, FIRST_SLOT + id, 1));
 	if (e)
 		own(&e->slot.owner, cgroup, serial);
 	return e;
@@ -257,10 +270,10 @@ static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 d
 	struct probe_event *event;
 	__u64 n, seq;
 
-	if (!header || duration < min_event_ns)
+	if (!header || (duration < min_event_ns && kind != PROBE_OOM_KILL))
 		return;
 	n = fetch_add(&header->header.head, 1);
-	e = element(PROBE_SLOT(slots, 0) + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
+	e = element(PROBE_RING(slots) + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
 	if (!e)
 		return;
 	event = e->events + n % PROBE_EVENTS_PER_ELEMENT;

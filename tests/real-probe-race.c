@@ -2,11 +2,10 @@
 /*
  * real-probe-race - first stops of a group on two CPUs at the same moment: none is lost
  *
- * Two processes, each on a CPU of its own, go from group to group. In each the
- * first uses up the quota, wakes the second, which has none to begin with, and
- * yields: after a delay that differs from group to group, so that the two stops
- * meet in some. Groups that are gone give their css ids to those that come, so
- * that slots are used again, too.
+ * Two processes that never sleep, each on a CPU of its own, go from group to group.
+ * Each group gets a quota of two slices when both are in it: both CPUs take one, and
+ * find at the same tick that it is used up. Groups that are gone give their css ids
+ * to those that come, so that slots are used again, too.
  */
 #include "bpffs.h"
 #include "real.h"
@@ -18,23 +17,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SECONDS 300
-#define GROUPS 300
-#define QUOTA_US 1000
-#define STEP_NS 250
-#define STEPS 64
-enum { USER, WOKEN, TASKS };
+#define GROUPS 30
+#define TASKS 2
+#define QUOTA_US (TASKS * INT64_C(5000))	/* kernel.sched_cfs_bandwidth_slice_us */
 
 static char text[1 << 16];
 static pid_t tasks[TASKS];
-static int wakes[TASKS][2];		/* a pipe of each, to read from */
-static volatile uint32_t *over;		/* shared: the last group that is done with */
 
 static uint64_t now_ns(void)
 {
@@ -57,45 +51,18 @@ static bool two_cpus(int cpus[TASKS])
 	return n == TASKS;
 }
 
-static void spin(uint64_t ns)
-{
-	uint64_t end = now_ns() + ns;
-
-	while (now_ns() < end)
-		;
-}
-
-/* What is read is a group's number, from 1; what is left of the quota after the moment is used up, too. */
-static void work(int task)
-{
-	uint32_t group;
-
-	while (read(wakes[task][0], &group, sizeof(group)) == sizeof(group)) {
-		if (task == USER) {
-			spin(QUOTA_US * 1200);
-			if (write(wakes[WOKEN][1], &group, sizeof(group)) != sizeof(group))
-				break;
-			spin(group % STEPS * STEP_NS);
-			sched_yield();
-		}
-		while (*over < group)
-			;
-	}
-	_exit(1);
-}
-
-static pid_t start_on(int task, int cpu)
+static pid_t burn_on(int cpu)
 {
 	pid_t pid = check_fork();
 	cpu_set_t mask;
 
-	if (pid == 0) {
-		CPU_ZERO(&mask);
-		CPU_SET(cpu, &mask);
-		sched_setaffinity(0, sizeof(mask), &mask);
-		work(task);
-	}
-	return pid;
+	if (pid != 0)
+		return pid;
+	CPU_ZERO(&mask);
+	CPU_SET(cpu, &mask);
+	sched_setaffinity(0, sizeof(mask), &mask);
+	for (;;)
+		;
 }
 
 static uint64_t id_of(const char *name)
@@ -164,7 +131,7 @@ static uint64_t kernel_ns(const char *name, uint64_t *untold)
 }
 
 /* One group's life: it ends with the counts that the kernel has, of this group alone. */
-static void stop_both(struct cgtune_probe *probe, const char *name, uint32_t group)
+static void stop_both(struct cgtune_probe *probe, const char *name)
 {
 	struct cgtune_stalls counts;
 	uint64_t kernel, untold;
@@ -173,10 +140,8 @@ static void stop_both(struct cgtune_probe *probe, const char *name, uint32_t gro
 	for (int i = 0; i < TASKS; i++)
 		real_move(name, tasks[i]);
 	real_quota(name, QUOTA_US, 1000000);
-	ck_assert_int_eq(write(wakes[USER][1], &group, sizeof(group)), sizeof(group));
 	wait_for(probe, id_of(name), both_stopped);
 	real_quota(name, REAL_NONE, 0);
-	*over = group;
 	counts = wait_for(probe, id_of(name), all_ended);
 	kernel = kernel_ns(name, &untold);
 	ck_assert_msg(counts.throttled_ns >= kernel && counts.throttled_ns - kernel <= untold,
@@ -203,15 +168,13 @@ START_TEST(first_stops)
 	ck_assert_msg(r == 0, "%d: %.3000s", r, text);
 	ck_assert(two_cpus(cpus));
 	real_make("rest");
-	over = mmap(NULL, sizeof(*over), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne((void *)over, MAP_FAILED);
-	for (int i = 0; i < TASKS; i++)
-		ck_assert_int_eq(pipe(wakes[i]), 0);
-	for (int i = 0; i < TASKS; i++)
-		tasks[i] = start_on(i, cpus[i]);
+	for (int i = 0; i < TASKS; i++) {
+		tasks[i] = burn_on(cpus[i]);
+		real_move("rest", tasks[i]);
+	}
 	for (uint32_t i = 1; i <= GROUPS; i++) {
 		snprintf(name, sizeof(name), "first%u", i);
-		stop_both(probe, name, i);
+		stop_both(probe, name);
 	}
 	for (int i = 0; i < TASKS; i++) {
 		kill(tasks[i], SIGKILL);
