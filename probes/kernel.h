@@ -51,7 +51,9 @@ struct task_struct {
 	unsigned in_iowait:1, in_memstall:1;
 };
 struct task_struct___5_13 { long state; };
-struct rq { __u64 clock; int cpu; struct task_struct *curr; };
+struct raw_spinlock { struct { int value; } raw_lock; };	/* its first word, which is 0 when nobody holds it */
+struct rq { struct raw_spinlock __lock; __u64 clock; int cpu; struct task_struct *curr; };
+struct rq___before_5_14 { struct raw_spinlock lock; };
 struct cfs_rq {
 	struct sched_entity *curr;
 	struct rq *rq;
@@ -66,6 +68,11 @@ enum memcg_memory_event { MEMCG_HIGH = 1, MEMCG_MAX, MEMCG_OOM, MEMCG_OOM_KILL }
 struct mem_cgroup { struct cgroup_subsys_state css; struct page_counter memory; struct atomic_long memory_events_local[8]; };
 struct oom_control { struct mem_cgroup *memcg; };
 #pragma clang attribute pop
+
+/* Set before load, so that the verifier knows it. */
+#define CONSTANT const volatile
+/* x &= bits, of the very register that the verifier looks at next. */
+#define MASK(x, bits) asm volatile("%0 &= " #bits : "+r"(x))
 
 #define __VMLINUX_H__
 #include <bpf/bpf_helpers.h>

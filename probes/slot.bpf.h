@@ -23,10 +23,9 @@ struct {
 	__type(value, union probe_element);
 } shared SEC(".maps");
 
-/* Set before load, so that the verifier knows them. */
-const volatile __u32 slots = 0;
-const volatile __u64 subtree = 0;
-const volatile __u64 min_event_ns = 0;
+CONSTANT __u32 slots = 0;
+CONSTANT __u64 subtree = 0;
+CONSTANT __u64 min_event_ns = 0;
 
 static inline union probe_element *element(__u32 index)
 {
@@ -240,7 +239,7 @@ static inline void count_length(__u64 *hist, __u64 ns)
 			us >>= step;
 			bucket += step;
 		}
-	asm volatile("%0 &= 31" : "+r"(bucket));	/* the register that the verifier looks at */
+	MASK(bucket, 31);
 	add(hist + bucket, 1);
 }
 
