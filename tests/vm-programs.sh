@@ -1,8 +1,9 @@
 #!/bin/sh
 # vm-programs.sh - the matrix of programs on 8 CPUs, with quotas of 1.5, 2 and 3, on cgroup v2 and v1: part of `make check-vm`
 #
-# CGTUNE_PROGRAM_VMS names other pairs of kernel and cgroup mode than the ones below, of which the first runs the most;
-# CGTUNE_PROGRAMS=all has every row in all of them. The VMs run at the same time.
+# CGTUNE_PROGRAM_VMS names other pairs of kernel and cgroup mode than the ones below. The first has the quota of 1.5, and the
+# rows that run once, the others have 2 and 3; CGTUNE_PROGRAMS=all has every row with every quota in all of them. The VMs run
+# at the same time.
 set -u
 srcdir=$(cd "${srcdir:-.}" && pwd)
 top_builddir=$(cd "${top_builddir:-.}" && pwd)
@@ -31,8 +32,14 @@ check_names() {
 
 # matrix VM: in the background, as the emulator has one thread
 matrix() {
-	sed 's/^/often /' "$output.often" >"$output.$1.rows"
-	if [ "$1" = "$first" ]; then sed 's/^/once /' "$output.once" >>"$output.$1.rows"; fi
+	quotas='2 3'
+	if [ "${CGTUNE_PROGRAMS:-}" = all ]; then
+		quotas='1.5 2 3'
+	elif [ "$1" = "$first" ]; then
+		quotas=1.5
+	fi
+	for cpus in $quotas; do sed "s/^/$cpus /" "$output.often"; done >"$output.$1.rows"
+	if [ "$1" = "$first" ]; then sed 's/^/1.5 /' "$output.once" >>"$output.$1.rows"; fi
 	boot programs "$1" -H -c 8 -M 2048 -t 3000 -f "$output.$1.rows:/vm/rows" \
 		-- env srcdir="$srcdir" top_builddir="$top_builddir" sh "$src/vm-programs.sh" &
 }
@@ -56,10 +63,10 @@ outside() {
 	echo "1..$count"
 }
 
-# quota CPUS WORD: the rows that the word is for
+# quota CPUS: the rows that are for it
 quota() {
-	grep -q "^$2 " /vm/rows || return
-	sed -n "s/^$2 //p" /vm/rows | xargs -d '\n' sh "$src/programs/run" -c "$1" -s 5 >/vm/tap
+	grep -q "^$1 " /vm/rows || return
+	sed -n "s/^$1 //p" /vm/rows | xargs -d '\n' sh "$src/programs/run" -c "$1" -s 5 >/vm/tap
 	sed "s/ - programs: / - $1 CPUs: /" /vm/tap
 	# It says how many there were when it came to the end of them.
 	grep -q '^1\.\.' /vm/tap || failed=1
@@ -67,8 +74,7 @@ quota() {
 
 if [ "${CGTUNE_VM:-0}" = 1 ]; then
 	failed=0
-	for cpus in 1.5 2 3; do quota $cpus often; done
-	quota 1.5 once
+	for cpus in 1.5 2 3; do quota "$cpus"; done
 	exit $failed
 fi
 outside

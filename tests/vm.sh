@@ -2,70 +2,81 @@
 # vm.sh - the real-cgroup and container tests on real kernels, in one TAP stream: `make check-vm`
 #
 # CGTUNE_VMS names other pairs of kernel and cgroup mode than the ones below, CGTUNE_VMS_MORE and CGTUNE_VMS_PROBE
-# those that run more. As many run at the same time as there are
-# CPUs, as the emulator has one thread.
+# those that run more. As many run at the same time as there are CPUs, as the emulator has one thread: those
+# that take longest come first.
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
-vms=${CGTUNE_VMS:-"5.10:v1 5.10:v2 6.1:v1 6.1:v2 6.1:hybrid 6.12:hybrid-mem 6.12:v2 newest:v2"}
+vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2"}
 # shellcheck source=tests/vm/tap
 . "$src/vm/tap"
 
-# machine VM: a boot for each program
-machine() {
-	set -- "$1" -L "$build/.libs" -t 600
-	boot limits "$@" -- "$build/tests/real-limits"
-	boot usage "$@" -- "$build/tests/real-usage"
-	boot live "$@" -- "$build/tests/real-live"
-	boot told "$@" -- "$build/tests/real-told"
-	# A build without BPF has none of these.
-	for name in $(probes "$1"); do boot "$name" "$@" -- "$build/tests/$name"; done
-	boot container "$@" -C -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh" \
-		-- env top_builddir="$build" sh "$src/container.sh"
-	if has_more "$1"; then
-		boot run "$@" -f "$build/cgtune" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-			-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" \
-			-- env top_builddir="$build" srcdir="${src%/tests}" sh "$src/real-run.sh"
-		(host_is_missing "$1") >/dev/null ||
-			boot preload "$1" -H -c 6 -t 600 -- env top_builddir="$build" srcdir="${src%/tests}" CC="${CC:-cc}" \
-				sh "$src/test-preload-affinity.sh"
-	fi
-}
-
-# probes VM: the programs that test the probe there, if it was built
-probes() {
-	case " ${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 newest:v2} " in
-	*" $1 "*) (cd "$build/tests" && find real-probe real-probe-faults -prune 2>/dev/null) ;;
-	esac
-}
-
-# has_more VM: the slow ones, `cgtune run` and the preload object with more CPUs, are for one VM of each kind
-has_more() {
-	case " ${CGTUNE_VMS_MORE:-5.10:v1 6.1:v2} " in
+is_one_of() {
+	case " $2 " in
 	*" $1 "*) true ;;
 	*) false ;;
 	esac
 }
 
-# What those say that have been started.
-gather() {
-	wait
-	for vm in $started; do
-		for name in limits usage live told container; do report "$name" "$vm"; done
-		for name in $(probes "$vm"); do report "$name" "$vm"; done
-		has_more "$vm" || continue
-		report run "$vm"
-		host_is_missing "$vm" || report preload "$vm"
-	done
-	started=
+# The slow ones, `cgtune run` and the preload object with more CPUs, are for one VM of each kind.
+has_more() {
+	is_one_of "$1" "${CGTUNE_VMS_MORE:-5.10:v1 6.1:v2}"
 }
 
+# programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
+programs() {
+	echo real-limits real-usage real-live real-told
+	is_one_of "$1" "${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 newest:v2}" || return
+	(cd "$build/tests" && find real-probe real-probe-faults -prune 2>/dev/null)
+}
+
+# list VM: for vm/each
+list() {
+	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
+	echo "container top_builddir='$build' sh '$src/container.sh'"
+	! has_more "$1" || echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
+}
+
+# machine VM: a boot for all, and one with more CPUs and the programs of this machine
+machine() {
+	list "$1" >"$output.$1.list"
+	set -- "$1" -f "$output.$1.list:/vm/list" -f "$src/vm/each:/vm/each" -L "$build/.libs" -t 1500 -C
+	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
+	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh"
+	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh"
+	boot all "$@" -- sh /vm/each /vm/list
+	split "$1"
+	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then
+		boot preload "$1" -H -c 6 -t 600 -- env top_builddir="$build" srcdir="${src%/tests}" CC="${CC:-cc}" \
+			sh "$src/test-preload-affinity.sh"
+	fi
+}
+
+# split VM: what the boot said to what each program said, as boot would have left it
+split() {
+	tr -d '\r' <"$output.$1.all" >"$output.$1.said"
+	while read -r name _; do
+		sed -n "/^== $name\$/,/^== $name ended/{/^==/!p}" "$output.$1.said" >"$output.$1.$name"
+		status=$(sed -n "s/^== $name ended with //p" "$output.$1.said")
+		echo "${status:-"$(cat "$output.$1.all.status"): it did not come so far"}" >"$output.$1.$name.status"
+		cp "$output.$1.all.err" "$output.$1.$name.err"
+	done <"$output.$1.list"
+}
+
+if [ $# = 1 ]; then
+	machine "$1"
+	exit
+fi
 started=
 for vm in $vms; do
-	vm_is_missing "$vm" && continue
-	machine "$vm" &
-	started="$started $vm"
-	[ "$(echo "$started" | wc -w)" -lt "$(nproc)" ] || gather
+	vm_is_missing "$vm" || started="$started $vm"
 done
-gather
+export output
+# shellcheck disable=SC2086 # a list of words
+printf '%s\n' $started | xargs -P "$(nproc)" -n 1 sh "$0"
+for vm in $started; do
+	while read -r name _; do report "$name" "$vm"; done <"$output.$vm.list"
+	! has_more "$vm" || host_is_missing "$vm" || report preload "$vm"
+done
 echo "1..$count"
