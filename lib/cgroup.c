@@ -34,6 +34,7 @@ void cgroup_take_line(struct slice line, struct cgroup *cgroups, size_t n)
 			c->version = 1;
 		else
 			continue;
+		c->hierarchy = (uint32_t)found.id;
 		copy_slice(c->names, sizeof(c->names), found.controllers);
 		copy_slice(c->path, CGTUNE_PATH_SIZE, found.path);
 	}
@@ -43,6 +44,7 @@ static void cgroup_reset(struct cgroup *cgroups, size_t n)
 {
 	for (struct cgroup *c = cgroups; c < cgroups + n; c++) {
 		c->version = 0;
+		c->hierarchy = 0;
 		c->path[0] = c->names[0] = '\0';
 		c->dir = c->path;
 		c->top = c->length = 0;

@@ -2,14 +2,15 @@
 /*
  * feedback - limiters that follow the process: its limits, and what the CPU quota does to it
  *
- * Adaptive mode is work-conserving: a limit shrinks only while the quota is both
- * used up and stops the process, so that fewer requests share it and each is done
- * sooner; and it grows again as soon as somebody waits while quota is left over.
- * Throttled periods alone would shrink it under load that waits as well as computes.
+ * Adaptive mode is work-conserving: a limit shrinks only while the quota is used up
+ * although so many are in that they are stopped; and it grows again as soon as somebody
+ * waits while quota is left over. Throttled periods alone would shrink it under load that
+ * waits as well as computes. The law is limiter-adapt.c's.
  */
 #include "feedback.h"
 #include "change.h"
 #include "limiter.h"
+#include "throttle.h"
 #include "util.h"
 
 #include <errno.h>
@@ -18,10 +19,6 @@
 #define WINDOW_PERIODS 5
 #define STALE_WINDOWS 3
 #define RETRY_AFTER_DEFAULT 30
-/* Per mille of periods stopped, and of the quota used, from which a limit shrinks, and below which it grows. */
-#define STOPPED_SHRINK 100
-#define USED_SHRINK 920
-#define USED_GROW 850
 
 /* Settings, of the whole process and its children; changed by one store each, so that a fork
  * at any moment leaves a list that is whole. */
@@ -72,6 +69,7 @@ void feedback_resize(void)
 	basis_of(p, &basis);
 	process_unlock(p);
 	pthread_mutex_lock(&p->feedback.lock);
+	p->feedback.at_ns = 0;			/* a window of the old quota is none of the new one */
 	for (struct cgtune_limiter *l = followed; l; l = l->next) {
 		if (atomic_load(&l->sized))
 			continue;
@@ -86,62 +84,67 @@ struct quota {
 	uint64_t quota_us, period_us;
 };
 
-/* The part of the quota that was used, per mille. Where that is not known, at least as much as
- * the part of the periods in which it ran out. */
-static uint64_t used_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns, uint64_t stopped,
-			const struct quota *quota)
-{
-	uint64_t grant_ns = util_mul_div(ns, quota->quota_us, quota->period_us);
-
-	if (old->used_ns == CGTUNE_UNKNOWN || new->used_ns == CGTUNE_UNKNOWN)
-		return stopped;
-	return util_mul_div(util_sub(new->used_ns, old->used_ns), 1000, grant_ns ? grant_ns : 1);
-}
-
-/* What the last window says; the quota as it is now. */
-static enum limiter_advice advice_of(const struct usage_cpu *old, const struct usage_cpu *new, uint64_t ns,
-				     const struct quota *quota)
-{
-	uint64_t periods = util_sub(new->periods, old->periods);
-	uint64_t stopped = periods ? util_sub(new->throttled, old->throttled) * 1000 / periods : 0;
-	uint64_t used = used_of(old, new, ns, stopped, quota);
-
-	if (used >= USED_SHRINK && stopped >= STOPPED_SHRINK)
-		return LIMITER_SHRINK;
-	return used < USED_GROW ? LIMITER_GROW : LIMITER_KEEP;
-}
-
 /* Of this process alone where its cgroup's is not counted. */
-static int sample_take(struct usage_cpu *ret)
+static int sample_take(struct feedback_sample *ret)
 {
 	const struct cgtune_options *options = process_options();
+	struct usage_cpu *cpu = &ret->cpu;
 	struct timespec used;
-	int r = usage_cpu_read(options, ret);
+	int r = usage_cpu_read(options, cpu);
 
-	if (r == 0 && (ret->periods == CGTUNE_UNKNOWN || ret->throttled == CGTUNE_UNKNOWN))
+	if (r == 0 && (cpu->periods == CGTUNE_UNKNOWN || cpu->throttled == CGTUNE_UNKNOWN ||
+		       cpu->throttled_ns == CGTUNE_UNKNOWN))
 		r = -ENODATA;
-	if (r == 0 && ret->used_ns == CGTUNE_UNKNOWN && !options->pid && !options->cgroup) {
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-		ret->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
+	if (r == 0 && throttle_counts(options, &cpu->group, &ret->counts) < 0)
+		ret->counts.since_ns = 0;
+	ret->own = r == 0 && cpu->used_ns == CGTUNE_UNKNOWN;
+	if (ret->own) {
+		cpu->used_ns = 0;
+		if (!options->pid && !options->cgroup) {
+			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+			cpu->used_ns = (uint64_t)used.tv_sec * CHANGE_SECOND_NS + (uint64_t)used.tv_nsec;
+		}
 	}
 	return r;
 }
 
+/* What lies between two samples; the quota as it is now. In a period that was throttled it was used up. */
+static void window_between(const struct feedback_sample *old, const struct feedback_sample *new, uint64_t ns,
+			   const struct quota *quota, struct limiter_window *ret)
+{
+	uint64_t periods = util_sub(new->cpu.periods, old->cpu.periods), used_up;
+
+	*ret = (struct limiter_window){
+		.ns = ns, .grant_ns = util_mul_div(ns, quota->quota_us, quota->period_us),
+		.used_ns = util_sub(new->cpu.used_ns, old->cpu.used_ns),
+		.stopped_ns = util_sub(new->cpu.throttled_ns, old->cpu.throttled_ns),
+	};
+	if (new->own && periods) {
+		used_up = util_mul_div(ret->grant_ns, util_sub(new->cpu.throttled, old->cpu.throttled), periods);
+		ret->used_ns = ret->used_ns > used_up ? ret->used_ns : used_up;
+	}
+	ret->wanted_ns = ret->stopped_ns + ret->used_ns;	/* both summed over CPUs */
+	if (new->counts.since_ns && new->counts.since_ns == old->counts.since_ns) {
+		ret->stopped_ns = util_sub(new->counts.wall_ns, old->counts.wall_ns);
+		ret->wanted_ns = ns;
+	}
+}
+
 /* With the lock of feedback held. */
-static void adapt(struct feedback *f, const struct usage_cpu *sample, const struct quota *quota, uint32_t threads,
+static void adapt(struct feedback *f, const struct feedback_sample *sample, const struct quota *quota, uint32_t threads,
 		  struct limiter_batch *batch)
 {
 	uint64_t window = quota->period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
 	/* A timer that ticks early now and then must not double the window. */
 	bool over = f->at_ns && now - f->at_ns >= window - window / 10;
-	enum limiter_advice advice;
+	struct limiter_window spent;
 
 	if (f->at_ns && !over)
 		return;
-	advice = over ? advice_of(&f->sample, sample, now - f->at_ns, quota) : LIMITER_KEEP;
+	window_between(&f->sample, sample, now - f->at_ns, quota, &spent);
 	for (struct cgtune_limiter *l = followed; l && over; l = l->next)
 		if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
-			limiter_adapt(l, advice, l->options.min ? l->options.min : threads,
+			limiter_adapt(l, &spent, l->options.min ? l->options.min : threads,
 				      now + window * STALE_WINDOWS, batch);
 	f->sample = *sample;
 	f->at_ns = now;
@@ -151,7 +154,7 @@ void feedback_tick(void)
 {
 	struct process *p = process_lock();
 	struct limiter_batch batch = { 0 };
-	struct usage_cpu sample;
+	struct feedback_sample sample;
 	struct quota quota;
 	uint32_t threads;
 

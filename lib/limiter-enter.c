@@ -250,7 +250,7 @@ _public_ int cgtune_limiter_cancel(struct cgtune_limiter *l, struct cgtune_waite
 		return r;
 	s = limiter_lock(l);
 	if (w->state == LIMITER_QUEUED) {
-		limiter_dequeue(s, w);
+		limiter_dequeue(s, w, limiter_now_ns());
 		w->state = LIMITER_IDLE;
 		s->cancelled++;
 		r = 1;

@@ -19,11 +19,13 @@ void limiter_enqueue(struct limiter_state *s, struct cgtune_waiter *w)
 	else
 		s->first[p] = w;
 	s->last[p] = w;
+	if (!s->waiting)
+		s->queued_since_ns = w->since_ns;
 	s->due_ns = s->waiting ? util_min(s->due_ns, w->until_ns) : w->until_ns;
 	s->waiting++;
 }
 
-void limiter_dequeue(struct limiter_state *s, struct cgtune_waiter *w)
+void limiter_dequeue(struct limiter_state *s, struct cgtune_waiter *w, uint64_t now)
 {
 	uint32_t p = w->request.priority;
 
@@ -36,6 +38,8 @@ void limiter_dequeue(struct limiter_state *s, struct cgtune_waiter *w)
 	else
 		s->last[p] = w->prev;
 	s->waiting--;
+	if (!s->waiting)
+		s->queued_ns += util_sub(now, s->queued_since_ns);
 }
 
 void limiter_append(struct limiter_batch *batch, struct cgtune_waiter *w)
@@ -51,7 +55,7 @@ void limiter_append(struct limiter_batch *batch, struct cgtune_waiter *w)
 void limiter_settle(struct limiter_state *s, struct cgtune_waiter *w, int result, uint64_t now,
 		    struct limiter_batch *batch)
 {
-	limiter_dequeue(s, w);
+	limiter_dequeue(s, w, now);
 	w->result = result;
 	if (result == 0) {
 		s->waited++;

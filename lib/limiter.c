@@ -113,28 +113,28 @@ void limiter_set_sizes(struct cgtune_limiter *l, const struct limiter_sizes *siz
 	apply_limit(l, s, limit, batch);
 }
 
-/* Whether somebody has waited, or was refused, since this was asked last. */
-static bool was_wanted(struct limiter_state *s)
+/* For which somebody waited since this was asked last. */
+static uint64_t take_queued_ns(struct limiter_state *s, uint64_t now)
 {
-	uint64_t wanted = s->waited + s->rejected[LIMITER_CAPACITY] + s->rejected[LIMITER_TIMEOUT];
-	bool more = s->waiting || wanted != s->wanted;
+	uint64_t ns = s->queued_ns;
 
-	s->wanted = wanted;
-	return more;
+	if (s->waiting) {
+		ns += util_sub(now, s->queued_since_ns);
+		s->queued_since_ns = now;
+	}
+	s->queued_ns = 0;
+	return ns;
 }
 
-/* Both steps are parts of the limit: ones would take minutes for a large one. */
-void limiter_adapt(struct cgtune_limiter *l, enum limiter_advice advice, uint32_t least, uint64_t valid_until_ns,
-		   struct limiter_batch *batch)
+void limiter_adapt(struct cgtune_limiter *l, const struct limiter_window *window, uint32_t least,
+		   uint64_t valid_until_ns, struct limiter_batch *batch)
 {
+	struct limiter_window w = *window;
 	struct limiter_state *s = limiter_lock(l);
 	uint32_t most = limiter_static_limit(l), limit = limiter_limit(atomic_load(&s->word));
-	bool wanted = was_wanted(s);
 
-	if (advice == LIMITER_SHRINK)
-		limit -= limit >= 10 ? limit / 10 : 1;
-	else if (advice == LIMITER_GROW && wanted)
-		limit += limit >= 4 ? limit / 4 : 1;
+	w.queued_ns = take_queued_ns(s, limiter_now_ns());
+	limit = limiter_law_next(&s->law, &w, limit);
 	if (limit < least)
 		limit = least;
 	if (limit > most)

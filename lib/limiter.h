@@ -41,6 +41,20 @@ struct limiter_sizes {
 
 enum { LIMITER_CAPACITY, LIMITER_TIMEOUT, LIMITER_CLOSED, LIMITER_MEMORY, LIMITER_REASONS };
 
+/* What happened in a window of ns: CPU time that was granted and used; the time for which the
+ * cgroup was stopped of that in which it wanted to run, both of one kind; and for how long
+ * somebody waited to be admitted. */
+struct limiter_window {
+	uint64_t ns, grant_ns, used_ns, stopped_ns, wanted_ns, queued_ns;
+};
+
+/* What adaptive mode remembers. */
+struct limiter_law {
+	uint64_t debt_ns;		/* CPU time left over while somebody waited */
+	uint32_t lacking;		/* a limit that was too small; 0: none is known */
+	uint32_t hold;			/* windows for which that counts */
+};
+
 /* The callbacks that one thread has to make, in order. It stands in the limiter's list
  * meanwhile, so that those that a callback brings about are made after it, not within. */
 struct limiter_batch {
@@ -58,7 +72,9 @@ struct limiter_state {
 	struct cgtune_waiter *first[LIMITER_PRIORITIES], *last[LIMITER_PRIORITIES];	/* oldest, newest */
 	struct limiter_batch *batches;
 	uint64_t due_ns;		/* nobody's time is up before; means nothing when nobody waits */
-	uint64_t wanted;		/* who had to wait, as of the last adaption */
+	uint64_t queued_since_ns;	/* somebody waits since then, or since the last adaption */
+	uint64_t queued_ns;		/* for which somebody waited since the last adaption */
+	struct limiter_law law;
 	uint64_t valid_until_ns;	/* of an adapted limit; 0: it is the static one */
 	/* Completions while somebody waits. */
 	uint64_t rate_milli;		/* per 1000 seconds; 0: not known */
@@ -97,11 +113,13 @@ void limiter_call(struct limiter_batch *batch);
 void limiter_set_sizes(struct cgtune_limiter *limiter, const struct limiter_sizes *sizes,
 		       struct limiter_batch *batch);
 
-/* A step of the limit between least and the static one, in force until then or the next step. It
- * grows only where somebody had to wait. */
-enum limiter_advice { LIMITER_KEEP, LIMITER_SHRINK, LIMITER_GROW };
-void limiter_adapt(struct cgtune_limiter *limiter, enum limiter_advice advice, uint32_t least,
+/* The limit for the next window, between least and the static one, in force until then or the next
+ * step. queued_ns is added to the window. */
+void limiter_adapt(struct cgtune_limiter *limiter, const struct limiter_window *window, uint32_t least,
 		   uint64_t valid_until_ns, struct limiter_batch *batch);
+
+/* limiter-adapt.c. The next limit, at least 1; not bounded by the static one. */
+uint32_t limiter_law_next(struct limiter_law *law, const struct limiter_window *window, uint32_t limit);
 
 /* The limit in force, with the lock held. */
 void limiter_set_limit(struct limiter_state *state, uint32_t limit);
@@ -130,7 +148,7 @@ void limiter_size(const struct cgtune_limiter_options *options, const struct lim
 /* limiter-wait.c, with the lock held: */
 void limiter_enqueue(struct limiter_state *state, struct cgtune_waiter *waiter);
 /* Take it out of the queue. */
-void limiter_dequeue(struct limiter_state *state, struct cgtune_waiter *waiter);
+void limiter_dequeue(struct limiter_state *state, struct cgtune_waiter *waiter, uint64_t now);
 /* Take it out, count it, and wake its thread or have its callback made. */
 void limiter_settle(struct limiter_state *state, struct cgtune_waiter *waiter, int result, uint64_t now,
 		    struct limiter_batch *batch);

@@ -11,6 +11,7 @@
 
 #include "pass.h"
 #include "plan.h"
+#include "published.h"
 #include "usage.h"
 
 #include <pthread.h>
@@ -39,10 +40,16 @@ struct live {
 };
 
 /* What adapts limiters; feedback.c alone uses it. */
+struct feedback_sample {
+	struct usage_cpu cpu;
+	bool own;			/* cpu.used_ns is this process's alone */
+	struct published_counts counts;	/* of a probe; since_ns 0: there is none */
+};
+
 struct feedback {
 	pthread_mutex_t lock;			/* over the list of limiters and all that follows */
 	uint64_t at_ns;				/* of the last sample; 0: none */
-	struct usage_cpu sample;
+	struct feedback_sample sample;
 };
 
 struct process {
@@ -57,8 +64,11 @@ struct process {
 	struct cgtune_plan plan;
 	struct live live;
 	struct feedback feedback;
+	struct published published;	/* has a lock of its own */
 };
 
+/* The state, not locked, perhaps not initialised; NULL: out of memory. */
+struct process *process_state(void);
 /* The state, locked and initialised; NULL: out of memory. */
 struct process *process_lock(void);
 /* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */

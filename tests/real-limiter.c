@@ -63,17 +63,28 @@ static void *spin(void *unused)
 	return unused;
 }
 
+static void never(struct cgtune_waiter *waiter, int result)
+{
+	(void)waiter;
+	ck_abort_msg("a waiter was told %d", result);
+}
+
 /* The kernel's own figures: stopped with the quota used up, then not at all. */
 START_TEST(adapts_to_throttling)
 {
-	struct cgtune_limiter_options options = { .size = sizeof(options), .mode = CGTUNE_MODE_ADAPTIVE };
+	struct cgtune_limiter_options options = {
+		.size = sizeof(options), .mode = CGTUNE_MODE_ADAPTIVE, .backlog_timeout_ms = UINT32_MAX,
+	};
+	struct cgtune_waiter waiter = { 0 };
 	struct pollfd fd = { .fd = follow("a"), .events = POLLIN };
 	pthread_t spinner;
 
 	real_quota("a", 20000, 0);
 	ck_assert_int_ge(cgtune_dispatch(), 0);
 	ck_assert_int_eq(cgtune_limiter_new(&options, &limiter), 0);
-	ck_assert_uint_eq(stats_of(limiter).limit, 8);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(cgtune_limiter_try(limiter), 0);
+	ck_assert_int_eq(cgtune_limiter_async(limiter, &waiter, never), 0);
 	atomic_store(&spinning, true);
 	ck_assert_int_eq(pthread_create(&spinner, NULL, spin, NULL), 0);
 	while (stats_of(limiter).limit > 1) {
@@ -83,12 +94,11 @@ START_TEST(adapts_to_throttling)
 	ck_assert_uint_eq(stats_of(limiter).limit_static, 8);
 	atomic_store(&spinning, false);
 	pthread_join(spinner, NULL);
-	ck_assert_int_eq(cgtune_limiter_try(limiter), 0);
 	while (stats_of(limiter).limit < 8) {
-		cgtune_limiter_try(limiter);		/* somebody wants in */
 		ck_assert_int_ge(poll(&fd, 1, 60000), 0);
 		ck_assert_int_ge(cgtune_dispatch(), 0);
 	}
+	ck_assert_int_eq(cgtune_limiter_cancel(limiter, &waiter), 1);
 	cgtune_limiter_free(limiter);
 }
 END_TEST

@@ -216,14 +216,16 @@ END_TEST
 /* cpu.stat as it looks after more periods and CPU time. */
 static void advance(bool throttled, uint64_t used_us)
 {
-	static uint64_t periods, stopped, usage;
-	char text[128];
+	static uint64_t periods, stopped, usage, stopped_us;
+	char text[160];
 
 	periods += 10;
 	stopped += throttled ? 9 : 0;
 	usage += used_us;
-	snprintf(text, sizeof(text), "usage_usec %llu\nnr_periods %llu\nnr_throttled %llu\nthrottled_usec 0\n",
-		 (unsigned long long)usage, (unsigned long long)periods, (unsigned long long)stopped);
+	stopped_us += throttled ? 9 * used_us : 0;
+	snprintf(text, sizeof(text), "usage_usec %llu\nnr_periods %llu\nnr_throttled %llu\nthrottled_usec %llu\n",
+		 (unsigned long long)usage, (unsigned long long)periods, (unsigned long long)stopped,
+		 (unsigned long long)stopped_us);
 	machine_write(&machine, "/sys/fs/cgroup/a/cpu.stat", text);
 }
 
@@ -235,7 +237,6 @@ static void tick_until(struct cgtune_limiter *l, uint32_t limit, bool throttled,
 	while (stats_of(l).limit != limit) {
 		ck_assert_int_eq(poll(&fd, 1, 30000), 1);
 		advance(throttled, used_us);
-		cgtune_limiter_try(l);			/* somebody wants in */
 		ck_assert_int_ge(cgtune_dispatch(), 0);
 	}
 }
@@ -244,16 +245,18 @@ static void tick_until(struct cgtune_limiter *l, uint32_t limit, bool throttled,
 
 START_TEST(adapts)
 {
+	struct cgtune_waiter waiter = { 0 };
 	struct cgtune_limiter *l;
 
 	machine_write(&machine, CPU_MAX, "15000 10000");
 	advance(false, 0);
 	ck_assert_int_ge(cgtune_init_with(&machine.options), 0);
 	cgtune_set_interval(0);
-	l = LIMITER(.mode = CGTUNE_MODE_ADAPTIVE);
+	l = LIMITER(.mode = CGTUNE_MODE_ADAPTIVE, .backlog_timeout_ms = UINT32_MAX);
 	expect_sizes(l, 16, 128);
 	for (int i = 0; i < 16; i++)
 		ck_assert_int_eq(cgtune_limiter_try(l), 0);
+	ck_assert_int_eq(cgtune_limiter_async(l, &waiter, count_grant), 0);
 	tick_until(l, 2, true, USED_UP);		/* no further than the CPUs */
 	ck_assert_uint_eq(stats_of(l).limit_static, 16);
 	ck_assert_uint_eq(stats_of(l).inflight, 16);
@@ -261,6 +264,7 @@ START_TEST(adapts)
 	tick_until(l, 2, true, USED_UP);
 	while (stats_of(l).limit != 16)			/* nobody dispatches any more */
 		ck_assert_int_lt(cgtune_limiter_try(l), 0);
+	ck_assert_int_eq(cgtune_limiter_cancel(l, &waiter), 1);
 	cgtune_limiter_free(l);
 }
 END_TEST

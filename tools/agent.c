@@ -23,6 +23,7 @@ struct agent {
 	struct cgtune_options options;
 	struct cgtune_limiter_options limiter_options;
 	struct cgtune_limiter *limiter;
+	struct cgtune_waiter queue;
 };
 
 static const struct argp_option options[] = {
@@ -159,15 +160,25 @@ static void answer_all(const struct agent *agent, int listening)
 	}
 }
 
+static void take_all(struct cgtune_waiter *waiter, int result);
+
 /* HAProxy's queue is not seen from here: that there is one is assumed, or a limit that shrank
- * would never grow again. */
-static void pretend_demand(const struct agent *agent)
+ * would never grow again. So every slot is taken, and one waits for the next. */
+static void pretend_demand(struct agent *agent)
 {
-	while (cgtune_limiter_try(agent->limiter) == 0)
-		;
+	struct cgtune_limiter_stats stats = { .size = sizeof(stats) };
+
+	if (cgtune_limiter_stats(agent->limiter, &stats) == 0 && stats.limit != UINT32_MAX && !stats.waiting)
+		cgtune_limiter_async(agent->limiter, &agent->queue, take_all);
 }
 
-static int serve(const struct agent *agent, int listening, int changes)
+static void take_all(struct cgtune_waiter *waiter, int result)
+{
+	if (result == 0)
+		pretend_demand(waiter->user);
+}
+
+static int serve(struct agent *agent, int listening, int changes)
 {
 	struct pollfd fds[] = { { .fd = listening, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
 
@@ -194,10 +205,12 @@ int tool_agent(int argc, char **argv)
 		.options = { .size = sizeof(agent.options), .flags = CGTUNE_NO_APPLY },
 		.limiter_options = {
 			.size = sizeof(agent.limiter_options), .name = "agent", .mode = CGTUNE_MODE_ADAPTIVE,
+			.backlog_timeout_ms = UINT32_MAX,
 		},
 	};
 	int r, listening;
 
+	agent.queue.user = &agent;
 	tool_parse(&argp, argc, argv, &agent);
 	r = cgtune_init_with(&agent.options);
 	if (r >= 0)
