@@ -8,11 +8,15 @@
 
 struct groups {
 	char mount[4096];		/* where the controller's hierarchy is */
+	int version;			/* of cgroups: 1 or 2 */
 	uint32_t hierarchy;		/* first field of /proc/PID/cgroup */
 };
 
 /* Of a controller; 0 or -errno. */
 int groups_find(const char *controller, struct groups *ret);
+
+/* A group's own path, of that or of a directory below the mount point. */
+const char *groups_path(const struct groups *groups, const char *path);
 
 /* Of a path as in /proc/PID/cgroup, or of a directory below the mount point. */
 int groups_id(const struct groups *groups, const char *path, uint64_t *ret);

@@ -50,5 +50,7 @@ int tool_run(int argc, char **argv);
 int tool_agent(int argc, char **argv);
 int tool_probe(int argc, char **argv);
 int tool_stalls(int argc, char **argv);
+int tool_top(int argc, char **argv);
+int tool_bpfdist(int argc, char **argv);
 
 #endif
