@@ -123,3 +123,28 @@ int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *
 	fts_close(walk);
 	return r;
 }
+
+struct search {
+	uint64_t id;
+	char *room;
+	size_t size;
+};
+
+static int compare(uint64_t id, const char *path, void *user)
+{
+	struct search *search = user;
+
+	if (id != search->id)
+		return 0;
+	if (search->room)
+		snprintf(search->room, search->size, "%s", path);
+	return 1;
+}
+
+int groups_path_of(const struct groups *groups, uint64_t id, char *ret, size_t size)
+{
+	struct search search = { id, ret, size };
+	int r = groups_walk(groups, compare, &search);
+
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
+}

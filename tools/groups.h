@@ -21,6 +21,9 @@ const char *groups_path(const struct groups *groups, const char *path);
 /* Of a path as in /proc/PID/cgroup, or of a directory below the mount point. */
 int groups_id(const struct groups *groups, const char *path, uint64_t *ret);
 
+/* Path of a group, in room for it unless that is NULL; -ENOENT: it is gone. */
+int groups_path_of(const struct groups *groups, uint64_t id, char *ret, size_t size);
+
 /* Path of a process's; in room for it. */
 int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_t size);
 

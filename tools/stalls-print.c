@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define STARS 40
-
 static const char *number(uint64_t value, char room[24])
 {
 	if (value == CGTUNE_UNKNOWN)
@@ -89,30 +87,14 @@ void stalls_print_table(const struct stalls_list *list)
 			print_memory(&list->groups[i]);
 }
 
-void stalls_print_histogram(const struct cgtune_stalls *counts)
+void stalls_print_histogram(const struct stalls_list *list)
 {
-	uint64_t most = 0;
-	int last = -1;
+	uint64_t hist[CGTUNE_PROBE_HIST] = { 0 };
 
-	if (counts->hist[0] == CGTUNE_UNKNOWN)
-		return;
-	for (int i = 0; i < CGTUNE_PROBE_HIST; i++) {
-		if (counts->hist[i])
-			last = i;
-		if (counts->hist[i] > most)
-			most = counts->hist[i];
-	}
-	if (last < 0)
-		return;
-	printf("\n     %-19s : count     distribution\n", "usecs");
-	for (int i = 0; i <= last; i++) {
-		int stars = (int)(counts->hist[i] * STARS / most);
-
-		printf("%10llu -> %-10llu : %-8" PRIu64 " |", i ? 1ULL << i : 0, (2ULL << i) - 1, counts->hist[i]);
-		for (int n = 0; n < STARS; n++)
-			putchar(n < stars ? '*' : ' ');
-		puts("|");
-	}
+	for (size_t i = 0; i < list->count; i++)
+		for (int k = 0; k < CGTUNE_PROBE_HIST && list->groups[i].counts.hist[k] != CGTUNE_UNKNOWN; k++)
+			hist[k] += list->groups[i].counts.hist[k];
+	tool_histogram("usecs", hist, CGTUNE_PROBE_HIST);
 }
 
 static struct json_object *json_number(uint64_t value)
@@ -178,13 +160,18 @@ void stalls_print_json(const struct stalls_list *list)
 	tool_json_print(object);
 }
 
+static const char *kind_name(uint32_t kind)
+{
+	return kind == CGTUNE_STALL_HIGH_SLEEP ? "high sleep" : kind == CGTUNE_STALL_OOM_KILL ? "OOM kill" : "throttle";
+}
+
 void stalls_print_event(const struct cgtune_stall_event *event, const char *path, const char *leaf)
 {
 	char room[32];
 
-	printf("%12.6f %10s  cpu %-3u limit ", (double)event->ended_ns / 1e9, tool_seconds(event->duration_ns, room),
-	       event->cpu);
-	tool_print_safe(stdout, path ? path : "(removed)");
+	printf("%12.6f %-10s %10s  cpu %-3u limit ", (double)event->ended_ns / 1e9, kind_name(event->kind),
+	       tool_seconds(event->duration_ns, room), event->cpu);
+	tool_print_safe(stdout, path ? path : event->limit ? "(removed)" : "(unknown)");
 	if (event->leaf) {
 		printf("  victim %u/%u ", event->tgid, event->pid);
 		tool_print_safe(stdout, event->comm);
@@ -199,12 +186,13 @@ void stalls_print_event_json(const struct cgtune_stall_event *event, const char 
 	struct json_object *object = json_object_new_object();
 	const struct member members[] = {
 		{ "number", event->number }, { "ended_ns", event->ended_ns }, { "duration_ns", event->duration_ns },
-		{ "cpu", event->cpu }, { "limit_id", event->limit }, { "leaf_id", event->leaf ? event->leaf : CGTUNE_UNKNOWN },
+		{ "cpu", event->cpu }, { "limit_id", event->limit ? event->limit : CGTUNE_UNKNOWN }, { "leaf_id", event->leaf ? event->leaf : CGTUNE_UNKNOWN },
 		{ "hierarchy", event->hierarchy }, { "pid", event->leaf ? event->pid : CGTUNE_UNKNOWN },
 		{ "tgid", event->leaf ? event->tgid : CGTUNE_UNKNOWN },
 	};
 
 	ADD(object, members);
+	json_object_object_add(object, "kind", json_object_new_string(kind_name(event->kind)));
 	json_object_object_add(object, "comm", event->leaf ? tool_json_string(event->comm) : NULL);
 	json_object_object_add(object, "limit", tool_json_string(path));
 	json_object_object_add(object, "leaf", tool_json_string(leaf));

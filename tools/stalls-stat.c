@@ -30,7 +30,7 @@ static bool has_stalls(const struct row *row)
 int stalls_stat_collect(const struct stalls_subject *subject, struct stalls_list *list)
 {
 	bool all = !subject->cpu_path && !subject->memory_path;
-	struct rows rows;
+	struct rows rows = { .rows = NULL };
 	int r = read_subject(subject, &rows);
 
 	list->rung = "stat";

@@ -76,6 +76,22 @@ struct stalls_group *stalls_add(struct stalls_list *list, const char *path)
 	return group;
 }
 
+struct stalls_group *stalls_find(const struct stalls_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->groups[i].path && strcmp(list->groups[i].path, path) == 0)
+			return &list->groups[i];
+	return NULL;
+}
+
+struct stalls_group *stalls_find_id(const struct stalls_list *list, uint64_t id, uint32_t hierarchy)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->groups[i].counts.cgroup == id && list->groups[i].counts.hierarchy == hierarchy)
+			return &list->groups[i];
+	return NULL;
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const struct stalls_group *x = a, *y = b;
@@ -84,24 +100,17 @@ static int by_time(const void *a, const void *b)
 	return m < n ? 1 : -(m > n);
 }
 
-/* Memory's events are in the files; of the groups that the probe has not seen those that have any. */
-static int add_memory(const struct stalls_subject *subject, struct stalls_list *list)
+static void say_source(const struct arguments *arguments, bool probe, const char *why)
 {
-	struct stalls_list files = { .rung = NULL };
-	int r = stalls_stat_collect(subject, &files);
-
-	for (size_t i = 0; i < files.count; i++) {
-		struct stalls_group *from = &files.groups[i], *to = NULL;
-
-		for (size_t k = 0; k < list->count && !to; k++)
-			if (list->groups[k].path && strcmp(list->groups[k].path, from->path) == 0)
-				to = &list->groups[k];
-		if (to)
-			to->memory = from->memory;
-		free(from->path);
-	}
-	free(files.groups);
-	return r;
+	if (arguments->json)
+		return;
+	if (probe)
+		puts(arguments->follow ? "Each stop when it has ended, counted by the probe:" :
+		     "Counted by the probe since it was started:");
+	else
+		printf("Counted by the cgroups' own files%s, as %s:\n",
+		       arguments->follow ? ", looked at each second" : " since they were made", why);
+	fflush(stdout);
 }
 
 static void print(const struct arguments *arguments, const struct stalls_list *list)
@@ -111,39 +120,34 @@ static void print(const struct arguments *arguments, const struct stalls_list *l
 		return;
 	}
 	stalls_print_table(list);
-	if (list->count == 1)
-		stalls_print_histogram(&list->groups[0].counts);
+	stalls_print_histogram(list);
 }
 
-static int show(const struct arguments *arguments, const struct stalls_probe *probe, const struct groups *groups,
+/* why: there is no probe. */
+static int show(const struct arguments *arguments, const struct stalls_probe *probe, const char *why,
 		const struct stalls_subject *subject)
 {
 	struct stalls_list list = { .rung = NULL };
-	int r;
+	int r = probe ? probe->collect(probe->probe, subject, &list) : stalls_stat_collect(subject, &list);
 
-	r = probe ? probe->collect(probe->probe, groups, subject->cpu_path, &list) : stalls_stat_collect(subject, &list);
-	if (r == 0 && probe)
-		r = add_memory(subject, &list);
 	if (r == 0 && list.count)
 		qsort(list.groups, list.count, sizeof(*list.groups), by_time);
-	if (r == 0)
+	if (r == 0) {
+		say_source(arguments, probe, why);
 		print(arguments, &list);
+	}
 	for (size_t i = 0; i < list.count; i++)
 		free(list.groups[i].path);
 	free(list.groups);
 	return r < 0 ? tool_failed(subject->cpu_path ? subject->cpu_path : "the counts", r) : TOOL_DONE;
 }
 
-static int follow(const struct arguments *arguments, const struct stalls_probe *probe, const struct groups *groups,
+static int follow(const struct arguments *arguments, const struct stalls_probe *probe, const char *why,
 		  const struct stalls_subject *subject)
 {
-	uint64_t only = 0;
-	int r;
-
-	if (!probe)
-		return stalls_stat_follow(subject, arguments->json);
-	r = subject->cpu_path ? groups_id(groups, subject->cpu_path, &only) : 0;
-	return r < 0 ? tool_failed(subject->cpu_path, r) : probe->follow(probe->probe, groups, only, arguments->json);
+	say_source(arguments, probe, why);
+	return probe ? probe->follow(probe->probe, subject, arguments->json) :
+		       stalls_stat_follow(subject, arguments->json);
 }
 
 /* The paths of a process are its own in each hierarchy; a path that was given is the same in both. */
@@ -164,19 +168,6 @@ static int find_subject(const struct arguments *arguments, const struct groups *
 	    groups_of_process(&memory, arguments->pid, paths[1], sizeof(paths[1])) == 0)
 		ret->memory_path = paths[1];
 	return 0;
-}
-
-static void say_source(const struct arguments *arguments, bool probe, const char *why)
-{
-	if (arguments->json)
-		return;
-	if (probe)
-		puts(arguments->follow ? "Each stop when it has ended, counted by the probe:" :
-		     "Counted by the probe since it was started; memory's events by the cgroups' files since they were made:");
-	else
-		printf("Counted by the cgroups' own files%s, as %s:\n",
-		       arguments->follow ? ", looked at each second" : " since they were made", why);
-	fflush(stdout);
 }
 
 int tool_stalls(int argc, char **argv)
@@ -201,8 +192,7 @@ int tool_stalls(int argc, char **argv)
 		return tool_failed("--pid", r);
 	if (stalls_probe_open(arguments.bpffs, probe, why, sizeof(why)) < 0)
 		probe = NULL;
-	say_source(&arguments, probe, why);
-	r = (arguments.follow ? follow : show)(&arguments, probe, &groups, &subject);
+	r = (arguments.follow ? follow : show)(&arguments, probe, why, &subject);
 	if (probe)
 		probe->close(probe->probe);
 	return r;

@@ -34,13 +34,16 @@ struct stalls_subject {
 
 /* A group more, nothing of which is known; NULL: out of memory. */
 struct stalls_group *stalls_add(struct stalls_list *list, const char *path);
+/* The group of that path, or that number; NULL: none. */
+struct stalls_group *stalls_find(const struct stalls_list *list, const char *path);
+struct stalls_group *stalls_find_id(const struct stalls_list *list, uint64_t id, uint32_t hierarchy);
 
 /* A started probe. */
 struct stalls_probe {
 	struct cgtune_probe *probe;
-	int (*collect)(struct cgtune_probe *probe, const struct groups *groups, const char *path, struct stalls_list *list);
-	/* Prints each stop as it ends; an exit status. only: of this cgroup; 0: of all. */
-	int (*follow)(struct cgtune_probe *probe, const struct groups *groups, uint64_t only, bool json);
+	int (*collect)(struct cgtune_probe *probe, const struct stalls_subject *subject, struct stalls_list *list);
+	/* Prints each stop as it ends; an exit status. */
+	int (*follow)(struct cgtune_probe *probe, const struct stalls_subject *subject, bool json);
 	void (*close)(struct cgtune_probe *probe);
 };
 
@@ -53,8 +56,8 @@ int stalls_stat_follow(const struct stalls_subject *subject, bool json);
 
 /* stalls-print.c */
 void stalls_print_table(const struct stalls_list *list);
-/* Of one group, as the tools of bcc draw them. */
-void stalls_print_histogram(const struct cgtune_stalls *counts);
+/* Of all groups together, as the tools of bcc draw them. */
+void stalls_print_histogram(const struct stalls_list *list);
 void stalls_print_json(const struct stalls_list *list);
 /* path and leaf: names of the groups of the event. */
 void stalls_print_event(const struct cgtune_stall_event *event, const char *path, const char *leaf);

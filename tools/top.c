@@ -260,7 +260,7 @@ static int watch(const struct arguments *arguments)
 	struct timespec interval = {
 		(time_t)arguments->interval, (long)((arguments->interval - (double)(time_t)arguments->interval) * 1e9),
 	};
-	struct rows old, new;
+	struct rows old = { .rows = NULL }, new;
 	uint64_t before = now_ns(), now;
 	int r = rows_read(&old);
 
