@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# real-stalls.sh - `cgtune stalls`, `top` and `show --why` of a cgroup that its quota stops: by files, and by the probe
+# real-stalls.sh - `cgtune stalls`, `top` and `show --why` of a cgroup that its quota stops, by files and by the probe; `bpfdist`
 # shellcheck disable=SC2016 # the commands are for other shells
 srcdir=${srcdir:-.}
 # shellcheck source=tests/tap.sh
@@ -154,6 +154,28 @@ grep "\"limit\":\"$path\"" "$tmp/follow" | head -n 1 >"$tmp/out"
 is "an event" "$("$json" -t number ended_ns duration_ns cpu limit_id hierarchy <"$tmp/out" | sort -u)" int
 run env CGTUNE_PROBE="$bpffs" "$cgtune" show --cgroup "$path" --why
 ok "show --why by the probe" grep -Eq '^  stopped [0-9]+ times .*at most .* by the probe' "$tmp/out" || sed 's/^/# /' "$tmp/out"
+
+echo "# bpfdist, of what the tests here do with the probe"
+"$cgtune" bpfdist >"$tmp/dist" 2>"$tmp/disterr" &
+counting=$!
+ok "it says when it counts" await grep -q '^Counting bpf(2) calls by [a-z]* programs, until Ctrl-C:$' "$tmp/dist"
+run "$cgtune" probe status --bpffs "$bpffs"
+kill -TERM "$counting"
+wait "$counting"
+is "it ends by a signal, in order" "$?" 0
+ok "it has counted" grep -Eq '^[1-9][0-9]* calls in [0-9.]+ s$' "$tmp/dist"
+ok "commands" grep -Eq '^OBJ_GET: [0-9]+ calls, [0-9]+ ns each' "$tmp/dist"
+ok "with a histogram" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/dist"
+run "$cgtune" bpfdist --duration 0.2 --json --pid "$$"
+is "one that makes no such call" "$status $(of lost) $("$json" -n commands <"$tmp/out")" "0 0  0"
+is "its rung" "$(of rung)" "tracepoint "
+run "$cgtune" bpfdist --duration 0.2 --json --rung raw --cgroup "$path"
+is "of a cgroup" "$status $(of rung)" "0 raw "
+fails "no such process of bpfdist" 1 'pid: no such process' "$cgtune" bpfdist --pid 4194305
+fails "no such cgroup of bpfdist" 1 '/nowhere: no such' "$cgtune" bpfdist --cgroup /nowhere
+fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
+fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
+
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
 ok "--follow ends then" await sh -c '! kill -0 "$1"' - "$followers"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
