@@ -9,6 +9,7 @@ enum { BPF_NOEXIST = 1 };
 
 #define MOST_LEVELS 24
 #define MOST_ERROR 4095
+#define EEXIST 17
 
 /* Numbers of bpf(2): of 32-bit programs another, which in 64-bit ones is another call. */
 #if defined(__TARGET_ARCH_x86)
@@ -80,12 +81,11 @@ static inline struct bpfdist_global *globals(void)
 	return bpf_map_lookup_elem(&global, &zero);
 }
 
+/* Of one of the numbers, whether it is the one for this kind of program. */
 static inline bool is_bpf(struct task_struct___dist *task, long id)
 {
 	bool narrow;
 
-	if (id != NR_BPF && id != (NR_BPF | X32) && id != NR_BPF_32)
-		return false;
 #if defined(__TARGET_ARCH_x86)
 	narrow = BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
 #else
@@ -147,10 +147,16 @@ static inline bool is_wanted(struct task_struct___dist *task)
 	return !filter.cgroup || in_cgroup(task);
 }
 
-static inline int enter(struct pt_regs *regs, long id)
+/*
+ * A kernel that lets tasks be preempted in a tracepoint's program (7.x does) keeps that program from running
+ * on this CPU until the task goes on. So there are a few of each: the first that runs takes the call, and
+ * one that none took was missed by all.
+ */
+static __noinline int begin(struct pt_regs *regs, long id, __u32 copy)
 {
 	struct task_struct___dist *task = (void *)bpf_get_current_task();
 	struct bpfdist_global *g;
+	long r;
 	struct begun b = { 0 };
 	__u32 thread;
 
@@ -162,9 +168,10 @@ static inline int enter(struct pt_regs *regs, long id)
 	thread = (__u32)bpf_get_current_pid_tgid();
 	b.command = command_of(regs, id);
 	b.ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&begun, &thread, &b, BPF_ANY) == 0)
+	r = bpf_map_update_elem(&begun, &thread, &b, copy ? BPF_NOEXIST : BPF_ANY);
+	if (r == 0)
 		__sync_fetch_and_add(&g->in_flight, 1);
-	else
+	else if (r != -EEXIST && copy == 0)
 		__sync_fetch_and_add(&g->lost, 1);
 	return 0;
 }
@@ -201,8 +208,7 @@ static inline void count_length(struct bpfdist_value *value, __u64 ns)
 	__sync_fetch_and_add(&value->hist[bucket], 1);
 }
 
-/* Nearly every call is another, with none of ours under way. */
-static inline int leave(long ret)
+static __noinline int end(long ret)
 {
 	struct bpfdist_global *g = globals();
 	struct bpfdist_value *value;
@@ -210,7 +216,7 @@ static inline int leave(long ret)
 	__u32 thread, command;
 	__u64 ns;
 
-	if (!g || !g->in_flight)
+	if (!g)
 		return 0;
 	thread = (__u32)bpf_get_current_pid_tgid();
 	b = bpf_map_lookup_elem(&begun, &thread);
@@ -229,28 +235,32 @@ static inline int leave(long ret)
 	return 0;
 }
 
-SEC("tp_btf/sys_enter")
-int BPF_PROG(tracepoint_enter, struct pt_regs *regs, long id)
+/* Nearly every call is another, with none of ours under way. */
+static inline int enter(struct pt_regs *regs, long id, __u32 copy)
 {
-	return enter(regs, id);
+	return id == NR_BPF || id == (NR_BPF | X32) || id == NR_BPF_32 ? begin(regs, id, copy) : 0;
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(tracepoint_exit, struct pt_regs *regs, long ret)
+static inline int leave(long ret)
 {
-	return leave(ret);
+	struct bpfdist_global *g = globals();
+
+	return g && g->in_flight ? end(ret) : 0;
 }
 
-SEC("raw_tp/sys_enter")
-int BPF_PROG(raw_enter, struct pt_regs *regs, long id)
-{
-	return enter(regs, id);
-}
+#define PROGRAMS(rung, type, copy) \
+	SEC(type "/sys_enter") int BPF_PROG(rung##_enter_##copy, struct pt_regs *regs, long id) \
+	{ return enter(regs, id, copy); } \
+	SEC(type "/sys_exit") int BPF_PROG(rung##_exit_##copy, struct pt_regs *regs, long ret) \
+	{ return leave(ret); }
 
-SEC("raw_tp/sys_exit")
-int BPF_PROG(raw_exit, struct pt_regs *regs, long ret)
-{
-	return leave(ret);
-}
+PROGRAMS(tracepoint, "tp_btf", 0)
+PROGRAMS(tracepoint, "tp_btf", 1)
+PROGRAMS(tracepoint, "tp_btf", 2)
+PROGRAMS(tracepoint, "tp_btf", 3)
+PROGRAMS(raw, "raw_tp", 0)
+PROGRAMS(raw, "raw_tp", 1)
+PROGRAMS(raw, "raw_tp", 2)
+PROGRAMS(raw, "raw_tp", 3)
 
 char LICENSE[] SEC("license") = "GPL";

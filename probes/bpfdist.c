@@ -12,7 +12,7 @@ CARRY(bpfdist_object, "bpfdist-v2.bpf.o");
 
 struct bpfdist {
 	struct bpf_object *object;
-	struct bpf_link *links[2];
+	struct bpf_link *links[2 * BPFDIST_COPIES];
 	uint32_t rung;
 	int values, errors, global;
 	int cpus;			/* possible ones: a value of a per-CPU map is one of each */
@@ -181,20 +181,21 @@ int bpfdist_next_error(struct bpfdist *dist, uint32_t *key, uint64_t *ret)
 	return 1;
 }
 
-/* Programs that another run of themselves kept from running, too (Linux 5.12 and later tell). */
-static uint64_t missed(struct bpfdist *dist)
+/* Times that all copies of a program were kept from running, at most (Linux 5.12 and later tell). */
+static uint64_t missed(struct bpfdist *dist, const char *which)
 {
 	struct bpf_program *program;
-	uint64_t sum = 0;
+	uint64_t least = UINT64_MAX;
 
 	bpf_object__for_each_program(program, dist->object) {
 		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
 
-		if (is_of(program, dist->rung) && bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
-			sum += info.recursion_misses;
+		if (is_of(program, dist->rung) && strstr(bpf_program__name(program), which) &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
+			least = util_min(least, info.recursion_misses);
 	}
-	return sum;
+	return least == UINT64_MAX ? 0 : least;
 }
 
 uint64_t bpfdist_lost(struct bpfdist *dist)
@@ -203,7 +204,7 @@ uint64_t bpfdist_lost(struct bpfdist *dist)
 	uint32_t zero = 0;
 
 	bpf_map_lookup_elem(dist->global, &zero, &global);
-	return global.lost + missed(dist);
+	return global.lost + missed(dist, "_enter") + missed(dist, "_exit");
 }
 
 void bpfdist_free(struct bpfdist *dist)

@@ -7,6 +7,7 @@
 #define BPFDIST_HIST 36			/* powers of two of nanoseconds; the last: 34 s and more */
 #define BPFDIST_ERRORS 2048		/* pairs of command and errno */
 #define BPFDIST_THREADS 16384		/* in the call at one time */
+#define BPFDIST_COPIES 4		/* of each program */
 
 #ifdef __bpf__
 typedef __u64 bpfdist_u64;
@@ -65,7 +66,7 @@ bpfdist_u32 bpfdist_rung(const struct bpfdist *dist);
 int bpfdist_read(struct bpfdist *dist, bpfdist_u32 command, struct bpfdist_value *ret);
 /* How often a command failed with an errno; *key begins at 0. 1; 0: there are no more; -errno. */
 int bpfdist_next_error(struct bpfdist *dist, bpfdist_u32 *key, bpfdist_u64 *ret);
-/* Calls that are not counted. */
+/* Calls that are not counted, at most. */
 bpfdist_u64 bpfdist_lost(struct bpfdist *dist);
 void bpfdist_free(struct bpfdist *dist);
 #endif

@@ -114,28 +114,37 @@ static pid_t fork_other(const char *group)
 	_exit(0);
 }
 
+/* So many, but for those that are said to be lost, as some kernels let programs be kept from running. */
+static void expect_count(const char *what, uint64_t got, uint64_t expected, uint64_t lost)
+{
+	ck_assert_msg(got <= expected && got + lost >= expected, "%s: %lu of %lu, %lu lost", what, (unsigned long)got,
+		      (unsigned long)expected, (unsigned long)lost);
+}
+
 /* That command, with so many errors, all of this errno; and no other command. */
 static void expect_only(uint32_t command, uint64_t calls, int error, uint64_t errors)
 {
+	uint64_t sum = 0, count = 0, lost = bpfdist_lost(dist);
 	struct bpfdist_value value;
-	uint64_t sum = 0, count;
 	uint32_t key = 0;
 
 	for (uint32_t i = 0; i < BPFDIST_COMMANDS; i++) {
 		ck_assert_int_eq(bpfdist_read(dist, i, &value), 0);
-		ck_assert_msg(value.calls == (i == command ? calls : 0), "command %u: %lu calls", i, (unsigned long)value.calls);
+		expect_count("calls", value.calls, i == command ? calls : 0, lost);
 	}
 	ck_assert_int_eq(bpfdist_read(dist, command, &value), 0);
 	for (int i = 0; i < BPFDIST_HIST; i++)
 		sum += value.hist[i];
-	ck_assert_uint_eq(sum, calls);
+	ck_assert_uint_eq(sum, value.calls);
 	ck_assert_uint_gt(value.ns, 0);
-	for (uint64_t left = errors; bpfdist_next_error(dist, &key, &count) == 1; left -= count) {
+	if (errors) {
+		ck_assert_int_eq(bpfdist_next_error(dist, &key, &count), 1);
 		ck_assert_uint_eq(key, BPFDIST_ERROR_KEY(command, (uint32_t)error));
-		ck_assert_uint_eq(count, left);
+		expect_count("errors", count, errors, lost);
 	}
-	ck_assert_int_eq(key != 0, errors != 0);
-	ck_assert_uint_eq(bpfdist_lost(dist), 0);
+	ck_assert_int_eq(bpfdist_next_error(dist, &key, &count), 0);
+	if (lost)
+		printf("# %lu calls at most were lost\n", (unsigned long)lost);
 	bpfdist_free(dist);
 }
 
@@ -167,9 +176,8 @@ START_TEST(of_a_cgroup)
 
 	real_make("dist/below");
 	real_make("elsewhere");
-	if (real_version(REAL_CPU) == 2)
-		real_make("dist/own");
-	real_move(real_version(REAL_CPU) == 2 ? "dist/own" : "dist", 0);
+	real_make("dist/own");
+	real_move("dist/own", 0);
 	fork_threads();
 	fork_other("dist/below");
 	fork_other("elsewhere");

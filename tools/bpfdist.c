@@ -216,7 +216,7 @@ static void print_plain(const struct counted *c)
 		calls += c->values[i].calls;
 	printf("%" PRIu64 " calls in %.1f s\n", calls, c->seconds);
 	if (c->lost)
-		printf("%" PRIu64 " calls were not counted: no room\n", c->lost);
+		printf("%" PRIu64 " calls at most were not counted\n", c->lost);
 	for (uint32_t i = 0; i < BPFDIST_COMMANDS; i++)
 		if (c->values[i].calls)
 			print_command(c, i);
