@@ -68,6 +68,7 @@ int cgroup_read_paths(const struct cgroup_search *search, struct cgroup *cgroups
 	r = file_lines_open(lines, search->files, path, true, CGROUP_FILE_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
 		cgroup_take_line(line, cgroups, n);
+	file_lines_close(lines, search->files);
 	if (search->pid && (r == -ENOENT || r == -ESRCH))
 		return -ESRCH;
 	if (r == -ENOENT || r == -ENOTDIR)	/* no cgroup support, or no /proc: nothing limits us */

@@ -37,11 +37,13 @@ static bool is_filtered(void)
 	bool filtered = false;
 	int r = file_set_open(&files, NULL);
 
-	if (r == 0)
-		r = file_lines_open(&lines, &files, "/proc/thread-self/status", false, STATUS_MOST);
+	if (r < 0)
+		return true;
+	r = file_lines_open(&lines, &files, "/proc/thread-self/status", false, STATUS_MOST);
 	while (r >= 0 && (r = file_line(&lines, &line)) > 0)
 		if (line.length > sizeof(name) - 1 && memcmp(line.text, name, sizeof(name) - 1) == 0)
 			filtered = line.text[sizeof(name) - 1] != '0';
+	file_lines_close(&lines, &files);
 	file_set_close(&files);
 	return r < 0 || filtered;
 }

@@ -6,6 +6,7 @@
  *   cgtune_probe_open()	map what they count: any process that the pin's mode lets in
  *   cgtune_probe_read()	the counts of a cgroup: no system call, no allocation
  *   cgtune_probe_read_memory()	the same of its memory limits
+ *   cgtune_probe_walk()	the kernel's own counters of every cgroup of a subtree, in one pass
  *   cgtune_probe_next_event()	the single stops, sleeps and kills, in order
  *
  * As in cgtune.h: 0 or a positive value is success, a negative one -errno;
@@ -28,6 +29,7 @@ extern "C" {
 
 struct cgtune_probe;
 struct cgtune_probe_spec;
+struct cgtune_probe_walk;
 
 /** How the programs are attached; the best that loads is taken. */
 enum cgtune_probe_rung {
@@ -146,6 +148,42 @@ struct cgtune_probe_state {
 	uint32_t memory_sleeps;		/**< enum cgtune_probe_sleeps */
 };
 
+#define CGTUNE_PROBE_MOST_GROUPS 65536
+
+enum cgtune_group_flag {
+	CGTUNE_GROUP_CPU = 1u << 0,	/**< the group is one of the cpu controller's */
+	CGTUNE_GROUP_MEMORY = 1u << 1,	/**< the group is one of the memory controller's */
+};
+
+/** Places in memory_events[] of struct cgtune_group_counters, in the order of memory.events. */
+enum cgtune_memory_event {
+	CGTUNE_MEMORY_LOW, CGTUNE_MEMORY_HIGH, CGTUNE_MEMORY_MAX, CGTUNE_MEMORY_OOM, CGTUNE_MEMORY_OOM_KILL,
+};
+
+/**
+ * struct cgtune_group_counters - what the kernel counts of a cgroup by itself, since that was made
+ *
+ * What is not of flags' controllers is CGTUNE_UNKNOWN.
+ */
+struct cgtune_group_counters {
+	size_t size;
+	uint64_t cgroup;		/**< inode number of its directory */
+	uint32_t hierarchy;		/**< first field of /proc/PID/cgroup */
+	uint32_t level;			/**< depth: 0 is the root */
+	uint64_t flags;			/**< enum cgtune_group_flag */
+	uint64_t taken_ns;		/**< CLOCK_MONOTONIC: when the pass began */
+	uint64_t nr_periods;		/**< cpu.stat */
+	uint64_t nr_throttled;
+	uint64_t throttled_ns;
+	uint64_t quota_us;		/**< or CGTUNE_UNLIMITED */
+	uint64_t period_us;
+	uint64_t memory;		/**< bytes in use */
+	uint64_t memory_max;		/**< bytes, or CGTUNE_UNLIMITED */
+	uint64_t memory_high;		/**< bytes, or CGTUNE_UNLIMITED, as always on v1 */
+	uint64_t memory_events[5];	/**< memory.events, which v1 does not show, and counts for the group alone */
+	uint64_t memory_events_local[5];	/**< memory.events.local */
+};
+
 /** One thing that a rung needs of a kernel. */
 struct cgtune_probe_feature {
 	size_t size;
@@ -215,6 +253,32 @@ int cgtune_probe_read_memory(struct cgtune_probe *probe, uint64_t cgroup, uint32
 
 /** cgtune_probe_next_memory() - as cgtune_probe_next(), of what memory limits did; with a cursor of its own */
 int cgtune_probe_next_memory(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_memory_stalls *ret);
+
+/**
+ * cgtune_probe_walk_open() - load what reads all groups below a directory of cgroups, and it
+ *
+ * most: groups that there is room for, to CGTUNE_PROBE_MOST_GROUPS. No started
+ * probe is needed. On v1 each hierarchy is a walk of its own.
+ *
+ * Returns: 0; -EOPNOTSUPP: this kernel has no iterators of cgroups (Linux 6.1);
+ * -EPERM: no right to load programs; -EINVAL: most; that of open(2) for root.
+ */
+int cgtune_probe_walk_open(const struct cgtune_probe_options *options, const char *root, uint32_t most,
+			   struct cgtune_probe_walk **ret);
+
+/**
+ * cgtune_probe_walk() - one pass: rows[0 .. n) are filled, those above before those below
+ *
+ * rows[0].size says how large each of them is. A pass holds the lock of all
+ * cgroups, about 1 ms for 1,000: within nine times the time that the last one
+ * took, what that one found is given again.
+ *
+ * Returns: how many groups there are, which may be more than n or than most.
+ */
+int cgtune_probe_walk(struct cgtune_probe_walk *walk, struct cgtune_group_counters *rows, size_t n);
+
+/** cgtune_probe_walk_close() - NULL is allowed */
+void cgtune_probe_walk_close(struct cgtune_probe_walk *walk);
 
 /**
  * cgtune_probe_next_event() - the event with the number *cursor, or the oldest that is still there

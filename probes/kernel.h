@@ -27,7 +27,8 @@ struct user_pt_regs {			/* arm64 */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct kernfs_node { __u64 id; };
 struct cgroup_root { int hierarchy_id; };
-struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; };
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; struct cgroup_subsys_state *subsys[1]; };
+struct bpf_iter__cgroup { struct cgroup *cgroup; };
 struct list_head { struct list_head *next; };
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
@@ -37,9 +38,9 @@ struct cgroup_subsys_state {
 	struct list_head sibling, children;
 };
 struct css_set { struct cgroup_subsys_state *subsys[1]; };
-enum cgroup_subsys_id { memory_cgrp_id = 1 };	/* the running kernel's: bpf_core_enum_value() */
+enum cgroup_subsys_id { cpu_cgrp_id = 1, memory_cgrp_id };	/* the running kernel's: bpf_core_enum_value() */
 
-struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time; };
+struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time, quota, period; };
 struct task_group { struct cgroup_subsys_state css; struct cfs_bandwidth cfs_bandwidth; };
 struct sched_entity { struct sched_entity *parent; struct cfs_rq *cfs_rq; };
 struct task_struct {
@@ -62,8 +63,12 @@ struct cfs_rq {
 
 struct atomic_long { __s64 counter; };
 struct page_counter { struct atomic_long usage; unsigned long high, max; };
-enum memcg_memory_event { MEMCG_HIGH = 1, MEMCG_MAX, MEMCG_OOM, MEMCG_OOM_KILL };
-struct mem_cgroup { struct cgroup_subsys_state css; struct page_counter memory; struct atomic_long memory_events_local[8]; };
+enum memcg_memory_event { MEMCG_LOW, MEMCG_HIGH, MEMCG_MAX, MEMCG_OOM, MEMCG_OOM_KILL };
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	struct atomic_long memory_events[8], memory_events_local[8];
+};
 struct oom_control { struct mem_cgroup *memcg; };
 #pragma clang attribute pop
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * memory-raw.bpf - the rungs tracepoint and raw of what memory limits do, and what was counted before the start
+ * memory-raw.bpf - the rungs kprobe, tracepoint and raw of what memory limits do, and what was counted before the start
  *
  * No tracepoint tells whose limit it was. But the kernel has counted it for that
  * group just before: its counter is the one that has grown.
  */
 #define RAW
-#include "memory.bpf.h"
+#include "kill.bpf.h"
 
 #define SEEDS 64			/* a step of the walk */
 #define STEPS 512
@@ -238,9 +238,8 @@ static inline long state_of(struct task_struct *task)
 }
 
 /*
- * Who is stalled for memory (PSI) and waits neither for a page nor in a reclaim, until
- * it is killed: mem_cgroup_handle_over_high() alone does so. Whoever is taken off the
- * CPU before it sleeps is not asleep. Only a bit is looked at of every other switch.
+ * The current thread is stalled for memory (PSI) and waits neither for a page nor in a
+ * reclaim, until it is killed: mem_cgroup_handle_over_high() alone does so.
  */
 __noinline int sleep_begins(__u64 task_at)
 {
@@ -248,8 +247,7 @@ __noinline int sleep_begins(__u64 task_at)
 	struct probe_memory *leaf;
 	__u64 css;
 
-	if ((state_of(task) & TASK_KILLABLE) != TASK_KILLABLE || READ_BITS(task, in_iowait) ||
-	    READ(task, flags) & PF_MEMALLOC)
+	if (READ_BITS(task, in_iowait) || READ(task, flags) & PF_MEMALLOC)
 		return 0;
 	css = (__u64)css_of(task);
 	leaf = memory_of((struct cgroup_subsys_state *)css);
@@ -272,20 +270,75 @@ __noinline int sleep_ends(__u64 task_at)
 	return 0;
 }
 
-/* A typed pointer may not be handed on as a number: it is read as one. */
+/*
+ * Whoever is taken off the CPU before it sleeps is not asleep. Only a bit is looked at
+ * of every other switch. A typed pointer may not be handed on as a number: it is read as one.
+ */
 static inline int switched(unsigned long long *ctx, bool begins, bool ends)
 {
 	__u64 argument[3];			/* preempt, and who was and will be on the CPU */
 
 	if (!(begins || ends) || bpf_probe_read_kernel(argument, sizeof(argument), ctx))
 		return 0;
-	if (begins)
+	if (begins && (state_of((struct task_struct *)argument[1]) & TASK_KILLABLE) == TASK_KILLABLE)
 		sleep_begins(argument[1]);
 	if (ends)
 		sleep_ends(argument[2]);
 	return 0;
 }
 
+/* kprobe: of sleeping threads there may be more than returns that a kretprobe can wait for; what follows is the end. */
+SEC("kprobe/try_to_free_mem_cgroup_pages")
+int BPF_KPROBE(kprobe_reclaim, struct mem_cgroup *memcg)
+{
+	return look((__u64)css_of_memcg(memcg));
+}
+
+SEC("kprobe/schedule_timeout_killable")
+int BPF_KPROBE(kprobe_begin_sleep)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+
+	return READ_BITS(task, in_memstall) ? sleep_begins((__u64)task) : 0;
+}
+
+SEC("kprobe/psi_memstall_leave")
+int BPF_KPROBE(kprobe_end_sleep)
+{
+	return sleep_ends(bpf_get_current_task());
+}
+
+SEC("kprobe/oom_kill_process")
+int BPF_KPROBE(kprobe_kill, struct oom_control *control)
+{
+	struct killing *k = killing();
+
+	if (k)
+		k->control = (__u64)control;
+	return kill_begins(control);
+}
+
+SEC("kprobe/__oom_kill_process")
+int BPF_KPROBE(kprobe_marks)
+{
+	return kill_marks();
+}
+
+SEC("kprobe/mark_oom_victim")
+int BPF_KPROBE(kprobe_marked, struct task_struct *task)
+{
+	return kill_marked(task);
+}
+
+SEC("kretprobe/oom_kill_process")
+int BPF_KRETPROBE(kprobe_killed)
+{
+	struct killing *k = killing();
+
+	return k ? kill_ends((struct oom_control *)k->control) : 0;
+}
+
+/* tracepoint: of nearly every switch only two bits are read, plainly. */
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
 int tracepoint_reclaim(void *ctx)
 {

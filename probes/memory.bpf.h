@@ -17,9 +17,11 @@
 
 #define LOOK_TRIES 32
 
+/* Never by a plain load: the verifier of 6.1 does not look through the typedef that the array is of. */
 #define KERNEL_COUNT(memcg, event) ({ \
 	__u64 count_ = 0; \
-	READ_AT(&count_, memcg, bpf_core_field_offset(struct mem_cgroup, memory_events_local) + \
+	bpf_probe_read_kernel(&count_, sizeof(count_), (char *)(memcg) + \
+		bpf_core_field_offset(struct mem_cgroup, memory_events_local) + \
 		sizeof(__u64) * bpf_core_enum_value(enum memcg_memory_event, event)); \
 	count_; })
 
