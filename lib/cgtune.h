@@ -410,7 +410,8 @@ enum cgtune_counting {
 
 /** Who of equal priority is admitted first. */
 enum cgtune_order {
-	CGTUNE_ORDER_FIFO,		/**< who has waited longest */
+	CGTUNE_ORDER_FIFO,		/**< who has waited longest. Of those who wait nobody goes before it; while its
+					     thread is woken, at most 16 who come then do */
 	CGTUNE_ORDER_LIFO,		/**< who came last: in an overload most waiters have given up already */
 };
 
@@ -470,8 +471,8 @@ enum cgtune_request_flag {
 /** struct cgtune_request - one request that asks to be admitted; zero in a member is its default */
 struct cgtune_request {
 	size_t size;			/**< sizeof(struct cgtune_request) */
-	uint32_t priority;		/**< 0, the default, to 3. Of those who wait the highest is admitted first;
-					     where the backlog is full the lowest is refused for a higher one */
+	uint32_t priority;		/**< 0, the default, to 3. Of those who wait the highest is admitted first,
+					     and above 0 before all who come; where the backlog is full the lowest is refused for a higher one */
 	int32_t timeout_ms;		/**< how long to wait; 0 and -1: the backlog timeout */
 	uint32_t flags;			/**< enum cgtune_request_flag */
 	uint32_t reserved;

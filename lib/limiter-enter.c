@@ -10,13 +10,19 @@
 
 enum { QUEUE = 1 };			/* neither admitted nor refused */
 
-/* Forget an adapted limit that is too old, and admit who then may. */
+/* Forget an adapted limit that is too old. */
+static void look_at_limit(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now)
+{
+	if (!s->valid_until_ns || s->valid_until_ns >= now)
+		return;
+	s->valid_until_ns = 0;
+	limiter_set_limit(s, limiter_static_limit(l));
+}
+
+/* The same, and admit who then may. */
 static void catch_up(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now, struct limiter_batch *batch)
 {
-	if (s->valid_until_ns && s->valid_until_ns < now) {
-		s->valid_until_ns = 0;
-		limiter_set_limit(s, limiter_static_limit(l));
-	}
+	look_at_limit(l, s, now);
 	if (s->waiting) {
 		limiter_rate_look(s, now);
 		limiter_grant(l, s, now, batch);
@@ -98,15 +104,22 @@ static int admit(struct cgtune_limiter *l, struct limiter_state *s, const struct
 	return take_or_slow(s) ? 0 : QUEUE;
 }
 
-/* Without the lock, as long as nobody waits. */
+/* Without the lock, as long as nobody waits, or who waits may be passed. */
 static inline bool take_quickly(struct limiter_state *s)
 {
-	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed), next;
 
-	while (!(word & LIMITER_SLOW) && limiter_inflight(word) < limiter_limit(word))
-		if (atomic_compare_exchange_weak_explicit(&s->word, &word, word + 1, memory_order_acquire,
+	while (limiter_inflight(word) < limiter_limit(word)) {
+		next = word + 1;
+		if (word & LIMITER_SLOW) {
+			if (!(word & LIMITER_PASS_MASK))
+				return false;
+			next -= LIMITER_PASS;
+		}
+		if (atomic_compare_exchange_weak_explicit(&s->word, &word, next, memory_order_acquire,
 							  memory_order_relaxed))
 			return true;
+	}
 	return false;
 }
 
@@ -139,32 +152,55 @@ static void wait_from(struct cgtune_limiter *l, struct limiter_state *s, struct 
 }
 
 /* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
-static void sleep_until(struct cgtune_waiter *w)
+static void sleep_until(struct cgtune_waiter *w, uint32_t state)
 {
 	struct timespec at = { (time_t)(w->until_ns / LIMITER_SECOND_NS), (long)(w->until_ns % LIMITER_SECOND_NS) };
 
-	sys6(SYS_futex, &w->state, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, LIMITER_QUEUED,
+	sys6(SYS_futex, &w->state, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, state,
 	     w->until_ns == UINT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* Nobody came until its time was up, or somebody did at the last moment. */
-static int give_up(struct cgtune_limiter *l, struct cgtune_waiter *w)
+/* Woken, and there is no slot any more: sleep again, and be woken or handed the next one. By the
+ * lock, where there is one, or somebody has settled it. */
+static bool is_passed(struct limiter_state *s, struct cgtune_waiter *w)
+{
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	uint32_t woken = LIMITER_WOKEN, passed;
+
+	do
+		if (!(word & LIMITER_PASS_MASK) || limiter_inflight(word) < limiter_limit(word))
+			return false;
+	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word & ~LIMITER_PASS_MASK,
+						      memory_order_relaxed, memory_order_relaxed));
+	passed = LIMITER_PASSED + (uint32_t)((word & LIMITER_PASS_MASK) / LIMITER_PASS);
+	return __atomic_compare_exchange_n(&w->state, &woken, passed, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+}
+
+/* Woken, or its time is up: take a slot, go on waiting, or give up. */
+static void look(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
 	struct limiter_batch batch = { 0 };
+	uint64_t now = limiter_now_ns();
 	struct limiter_state *s = limiter_lock(l);
 
-	if (w->state == LIMITER_QUEUED)
-		limiter_settle(s, w, -ETIMEDOUT, w->until_ns, &batch);
+	if (w->state != LIMITER_SETTLED)
+		limiter_grant(l, s, now, &batch);
+	if (w->state != LIMITER_SETTLED && w->until_ns <= now)
+		limiter_settle(s, w, -ETIMEDOUT, now, &batch);
+	if (w->state == LIMITER_WOKEN)
+		__atomic_store_n(&w->state, LIMITER_PASSED, __ATOMIC_RELAXED);
 	limiter_unlock(l, &batch);
-	return w->result;
 }
 
 static int wait_blocked(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
-	while (__atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == LIMITER_QUEUED) {
-		if (w->until_ns <= limiter_now_ns())
-			return give_up(l, w);
-		sleep_until(w);
+	uint32_t state;
+
+	while ((state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE)) != LIMITER_SETTLED) {
+		if (w->until_ns <= limiter_now_ns() || (state == LIMITER_WOKEN && !is_passed(l->state, w)))
+			look(l, w);
+		else if (state != LIMITER_WOKEN)
+			sleep_until(w, state);
 	}
 	return w->result;
 }
@@ -284,12 +320,23 @@ static __attribute__((noinline)) void let_in(struct cgtune_limiter *l)
 {
 	struct limiter_batch batch = { 0 };
 	struct limiter_state *s = limiter_lock(l);
+	struct cgtune_waiter *woken = NULL;
+	uint64_t now;
 
-	if (s->waiting)
-		catch_up(l, s, limiter_now_ns(), &batch);
+	if (s->waiting) {
+		now = limiter_now_ns();
+		look_at_limit(l, s, now);
+		limiter_rate_look(s, now);
+		woken = limiter_rouse(l, s, now);
+		if (!woken)
+			limiter_grant(l, s, now, &batch);
+	}
 	limiter_unlock(l, &batch);
+	if (woken)
+		limiter_wake(woken);
 }
 
+/* Who leaves the only free slot behind while somebody is woken for it has nothing to do. */
 static inline void leave(struct cgtune_limiter *l, int outcome)
 {
 	struct limiter_state *s = l->state;
@@ -301,7 +348,7 @@ static inline void leave(struct cgtune_limiter *l, int outcome)
 	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word - 1, memory_order_release,
 						      memory_order_relaxed));
 	atomic_fetch_add_explicit(&s->left[outcome], 1, memory_order_relaxed);
-	if (word & LIMITER_SLOW)
+	if (word & LIMITER_SLOW && !(word & LIMITER_PASS_MASK && limiter_inflight(word) >= limiter_limit(word)))
 		let_in(l);
 }
 

@@ -23,7 +23,7 @@ static void make_ready(struct cgtune_limiter *l)
 
 	l->state->ready = true;
 	l->state->seed = limiter_now_ns() | 1;
-	atomic_store_explicit(&l->state->word, (uint64_t)limiter_static_limit(l) << LIMITER_LIMIT_SHIFT |
+	atomic_store_explicit(&l->state->word, (uint64_t)limiter_static_limit(l) << LIMITER_BITS |
 			      (slow ? LIMITER_SLOW : 0), memory_order_relaxed);
 }
 
@@ -85,7 +85,7 @@ void limiter_set_limit(struct limiter_state *s, uint32_t limit)
 	if (limiter_limit(word) != limit)
 		s->resized++;
 	do
-		new = (word & (LIMITER_SLOW | UINT32_MAX)) | (uint64_t)limit << LIMITER_LIMIT_SHIFT;
+		new = (word & ~((uint64_t)LIMITER_MOST << LIMITER_BITS)) | (uint64_t)limit << LIMITER_BITS;
 	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, new, memory_order_relaxed,
 						      memory_order_relaxed));
 }
@@ -166,6 +166,7 @@ _public_ void cgtune_limiter_close(struct cgtune_limiter *l)
 	s = limiter_lock(l);
 	atomic_store(&l->closed, true);
 	atomic_fetch_or(&s->word, LIMITER_SLOW);
+	atomic_fetch_and(&s->word, ~LIMITER_PASS_MASK);
 	for (int p = 0; p < LIMITER_PRIORITIES; p++)
 		while (s->first[p])
 			limiter_settle(s, s->first[p], -ESHUTDOWN, now, &batch);

@@ -18,19 +18,23 @@
 
 #define LIMITER_PRIORITIES 4
 #define LIMITER_NAME_SIZE 64
-#define LIMITER_MOST 0x7fffffffu		/* a limit of this admits all */
 #define LIMITER_SECOND_NS UINT64_C(1000000000)
 
-/* state->word: slots taken, the limit in force, and whether to go by the lock. */
+/* state->word: slots taken, the limit in force, how many may still pass those who wait, and whether
+ * to go by the lock. */
+#define LIMITER_BITS 29
+#define LIMITER_MOST ((UINT32_C(1) << LIMITER_BITS) - 1)	/* a limit of this admits all */
+#define LIMITER_PASS (UINT64_C(1) << 2 * LIMITER_BITS)
+#define LIMITER_PASSES UINT64_C(16)		/* CGTUNE_ORDER_FIFO tells of it */
+#define LIMITER_PASS_MASK (UINT64_C(31) * LIMITER_PASS)
 #define LIMITER_SLOW (UINT64_C(1) << 63)
-#define LIMITER_LIMIT_SHIFT 32
 static inline uint32_t limiter_inflight(uint64_t word)
 {
-	return (uint32_t)word;
+	return (uint32_t)word & LIMITER_MOST;
 }
 static inline uint32_t limiter_limit(uint64_t word)
 {
-	return (uint32_t)(word >> LIMITER_LIMIT_SHIFT) & LIMITER_MOST;
+	return (uint32_t)(word >> LIMITER_BITS) & LIMITER_MOST;
 }
 
 struct limiter_sizes {
@@ -154,7 +158,12 @@ void limiter_settle(struct limiter_state *state, struct cgtune_waiter *waiter, i
 		    struct limiter_batch *batch);
 /* Have its callback made. */
 void limiter_append(struct limiter_batch *batch, struct cgtune_waiter *waiter);
-/* Admit who waits, as far as the limit in force goes. */
+/* Let the first in the queue be woken, and be passed meanwhile: whom to wake with limiter_wake(). NULL:
+ * those who wait are to be admitted instead. */
+struct cgtune_waiter *limiter_rouse(struct cgtune_limiter *limiter, struct limiter_state *state, uint64_t now);
+/* Without the lock, too: that the waiter is still there does not matter. */
+void limiter_wake(struct cgtune_waiter *waiter);
+/* Admit who waits, as far as the limit in force goes. Nobody is passed any more. */
 void limiter_grant(struct cgtune_limiter *limiter, struct limiter_state *state, uint64_t now,
 		   struct limiter_batch *batch);
 /* Refuse one of a lower priority; false: there is none. */
@@ -165,8 +174,14 @@ uint64_t limiter_sweep(struct limiter_state *state, uint64_t now, struct limiter
 /* Take a slot below the limit in force, whoever waits; false: there is none. */
 bool limiter_take(struct limiter_state *state);
 
-/* waiter->state, on which a thread sleeps; granted is NULL then. */
-enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_SETTLED };
+/*
+ * waiter->state, on which a thread sleeps; granted is NULL then. To hand each slot over to a thread
+ * that sleeps would cost a switch of threads for each request. So the slot stays free while the first in
+ * the queue is woken, and until it runs and looks, others may take it without a lock. Who finds
+ * none when it looks sleeps again, and is woken for the next one; but when LIMITER_PASSES have
+ * passed it, a slot is handed over. LIMITER_PASSED and above: so many more may pass it.
+ */
+enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_WOKEN, LIMITER_SETTLED, LIMITER_PASSED };
 
 /* limiter-stats.c, with the lock held: */
 void limiter_count_rejected(struct limiter_state *state, int result);
