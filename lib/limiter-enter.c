@@ -183,11 +183,11 @@ static void look(struct cgtune_limiter *l, struct cgtune_waiter *w)
 	uint64_t now = limiter_now_ns();
 	struct limiter_state *s = limiter_lock(l);
 
-	if (w->state != LIMITER_SETTLED)
+	if (limiter_state_of(w) != LIMITER_SETTLED)
 		limiter_grant(l, s, now, &batch);
-	if (w->state != LIMITER_SETTLED && w->until_ns <= now)
+	if (limiter_state_of(w) != LIMITER_SETTLED && w->until_ns <= now)
 		limiter_settle(s, w, -ETIMEDOUT, now, &batch);
-	if (w->state == LIMITER_WOKEN)
+	if (limiter_state_of(w) == LIMITER_WOKEN)
 		__atomic_store_n(&w->state, LIMITER_PASSED, __ATOMIC_RELAXED);
 	limiter_unlock(l, &batch);
 }
@@ -196,7 +196,7 @@ static int wait_blocked(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
 	uint32_t state;
 
-	while ((state = __atomic_load_n(&w->state, __ATOMIC_ACQUIRE)) != LIMITER_SETTLED) {
+	while ((state = limiter_state_of(w)) != LIMITER_SETTLED) {
 		if (w->until_ns <= limiter_now_ns() || (state == LIMITER_WOKEN && !is_passed(l->state, w)))
 			look(l, w);
 		else if (state != LIMITER_WOKEN)

@@ -107,9 +107,11 @@ static struct cgtune_waiter *next_of(const struct cgtune_limiter *l, const struc
 /* How many more may pass it; 0: none, or it is on its way. */
 static uint64_t passes_of(const struct cgtune_waiter *w)
 {
+	uint32_t state = limiter_state_of(w);
+
 	if (w->granted || w->request.priority)
 		return 0;
-	return w->state == LIMITER_QUEUED ? LIMITER_PASSES : util_sub(w->state, LIMITER_PASSED);
+	return state == LIMITER_QUEUED ? LIMITER_PASSES : util_sub(state, LIMITER_PASSED);
 }
 
 /* For the one slot that is free now. A second one, or a higher priority, is not kept waiting for a

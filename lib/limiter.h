@@ -182,6 +182,10 @@ bool limiter_take(struct limiter_state *state);
  * passed it, a slot is handed over. LIMITER_PASSED and above: so many more may pass it.
  */
 enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_WOKEN, LIMITER_SETTLED, LIMITER_PASSED };
+static inline uint32_t limiter_state_of(const struct cgtune_waiter *waiter)
+{
+	return __atomic_load_n(&waiter->state, __ATOMIC_ACQUIRE);
+}
 
 /* limiter-stats.c, with the lock held: */
 void limiter_count_rejected(struct limiter_state *state, int result);

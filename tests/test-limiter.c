@@ -596,7 +596,7 @@ START_TEST(retry_after_computed)
 }
 END_TEST
 
-#define MANY 200000
+#define MANY 50000
 static struct cgtune_waiter *many;
 static struct cgtune_limiter *chained;
 static int depth, deepest, served;
