@@ -34,6 +34,7 @@ void cgroup_take_line(struct slice line, struct cgroup *cgroups, size_t n)
 			c->version = 1;
 		else
 			continue;
+		c->hierarchy = (uint32_t)found.id;
 		copy_slice(c->names, sizeof(c->names), found.controllers);
 		copy_slice(c->path, CGTUNE_PATH_SIZE, found.path);
 	}
@@ -43,6 +44,7 @@ static void cgroup_reset(struct cgroup *cgroups, size_t n)
 {
 	for (struct cgroup *c = cgroups; c < cgroups + n; c++) {
 		c->version = 0;
+		c->hierarchy = 0;
 		c->path[0] = c->names[0] = '\0';
 		c->dir = c->path;
 		c->top = c->length = 0;
@@ -66,6 +68,7 @@ int cgroup_read_paths(const struct cgroup_search *search, struct cgroup *cgroups
 	r = file_lines_open(lines, search->files, path, true, CGROUP_FILE_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
 		cgroup_take_line(line, cgroups, n);
+	file_lines_close(lines, search->files);
 	if (search->pid && (r == -ENOENT || r == -ESRCH))
 		return -ESRCH;
 	if (r == -ENOENT || r == -ENOTDIR)	/* no cgroup support, or no /proc: nothing limits us */

@@ -17,6 +17,7 @@
 struct cgroup {
 	const char *controller;		/* "cpu", "memory", "cpuacct", "cpuset" */
 	int version;			/* of the hierarchy that holds it; 0: not visible */
+	uint32_t hierarchy;		/* its number; 0: that of v2 */
 	bool placed;			/* dir is known */
 	bool has_root;			/* the mount point is the root of the hierarchy */
 	size_t top;			/* length of the mount point in dir: the highest visible level */

@@ -80,6 +80,8 @@ enum cgtune_flag {
 	CGTUNE_NO_APPLY = 1u << 1,	/**< cgtune_init_with() sets nothing */
 	CGTUNE_CALL_RUNTIMES = 1u << 2,	/**< cgtune_apply() also calls runtimes that are already loaded:
 					     OpenMP, OpenBLAS, MKL, malloc arenas */
+	CGTUNE_NO_PROBE = 1u << 3,	/**< cgtune_throttle_read(): cpu.stat alone; bpf(2) is never called */
+	CGTUNE_MAPPED = 1u << 4,	/**< cgtune_throttle_read(): from memory alone where a probe is mapped */
 };
 
 /** What struct cgtune_report tells of. */
@@ -180,11 +182,21 @@ struct cgtune_usage {
 	uint64_t cpu_ns;		/**< CPU time used by the cgroup since it was made, or CGTUNE_UNKNOWN */
 };
 
+/** What told of throttling. */
+enum cgtune_throttle_source {
+	CGTUNE_THROTTLE_STAT,		/**< cpu.stat */
+	CGTUNE_THROTTLE_PROBE,		/**< cpu.stat, and a started probe for the members from throttles on */
+	CGTUNE_THROTTLE_MAPPED,		/**< a started probe alone: CGTUNE_MAPPED */
+};
+
 /**
  * struct cgtune_throttle - what the CPU quota has done so far
  *
- * cpu.stat of the level whose quota decides, or of the cgroup itself where no
- * quota is visible. CGTUNE_UNKNOWN where the kernel does not count.
+ * Of the level whose quota decides, or of the cgroup itself where no quota is
+ * visible. The first four members are cpu.stat's, since the cgroup was made; those
+ * from throttles on are a probe's (`cgtune probe start`), since that was started.
+ * CGTUNE_UNKNOWN is what nobody counts. Of two readings of a member the difference
+ * tells what happened between them, as long as since_ns is the same in both.
  */
 struct cgtune_throttle {
 	size_t size;			/**< sizeof(struct cgtune_throttle) */
@@ -193,6 +205,15 @@ struct cgtune_throttle {
 	uint64_t throttled_ns;		/**< time stopped, summed over CPUs */
 	uint64_t local_ns;		/**< cpu.stat.local: time that this cgroup was stopped by any quota,
 					     those of invisible ancestors too (kernel 6.6 and later) */
+	uint64_t throttles;		/**< times that a CPU of the cgroup was stopped */
+	uint64_t episodes;		/**< times that it went from no stopped CPU to one */
+	uint64_t wall_ns;		/**< time with at least one CPU stopped, in episodes that have ended */
+	uint64_t max_ns;		/**< the longest stop of a CPU */
+	uint64_t since_ns;		/**< CLOCK_MONOTONIC when the probe was started */
+	uint64_t updated_ns;		/**< CLOCK_MONOTONIC when it last counted something here; 0: never. With
+					     CGTUNE_MAPPED periods, throttled and throttled_ns are of then */
+	uint32_t source;		/**< enum cgtune_throttle_source */
+	uint32_t reserved;
 };
 
 /**
@@ -348,7 +369,28 @@ int cgtune_apply(const struct cgtune_plan *plan);
 /** cgtune_usage_read() - read what the cgroup uses; errors as cgtune_read(), and -ENODATA: it cannot be found */
 int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage *ret);
 
-/** cgtune_throttle_read() - read what the CPU quota has done; errors as cgtune_usage_read() */
+/**
+ * cgtune_throttle_read() - read what the CPU quota has done
+ *
+ * Where a probe is started and this user may read it, its array is mapped: once,
+ * for good, about 1 MB that nobody but the kernel's programs can write. With
+ * CGTUNE_MAPPED in the flags, for this process and not another, later calls then
+ * take what it counts from there: no system call, no lock, no page fault, well
+ * below 1 us, so that it can be done before and after each request. The process's
+ * cgroup is then the one of the last call without that flag or of the first with it,
+ * until cgtune_dispatch() sees it move or its quota change. Where memory cannot
+ * answer, the files do, and source says so: no probe, one that was stopped or
+ * counts another subtree only, one of another version, or what is no probe's array.
+ *
+ * Only this function and adaptive limiters ever call bpf(2), and only when there
+ * is a pin "cgtune-1/map" in /sys/fs/bpf that this user can reach, and no seccomp(2)
+ * filter is in force, as that might kill for it. CGTUNE_PROBE=DIR names another
+ * BPF file system, which is then asked under a filter too. CGTUNE_PROBE=off,
+ * CGTUNE=off and CGTUNE_NO_PROBE: not at all.
+ * No descriptor is kept. A forked child maps its own, at its first call.
+ *
+ * Return: as cgtune_usage_read().
+ */
 int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret);
 
 /**

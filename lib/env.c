@@ -135,6 +135,16 @@ static int value_pin(const char *text, uint64_t *ret)
 	return grammar_words(text, words, ret);
 }
 
+static int value_probe(const char *text, uint64_t *ret)
+{
+	bool off = strcmp(text, "off") == 0;
+
+	if (!off && *text != '/')
+		return -EINVAL;
+	*ret = off ? 0 : (uintptr_t)text;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*value)(const char *text, uint64_t *ret);
@@ -162,6 +172,7 @@ static const struct {
 	[ENV_FILES] = { "CGTUNE_FILES", value_files, "a list of meminfo, cpuinfo, stat, online" },
 	[ENV_CONF] = { "CGTUNE_CONF", value_switch, "0 or 1" },
 	[ENV_REFRESH] = { "CGTUNE_REFRESH", value_threads, "a whole number of seconds from 1" },
+	[ENV_PROBE] = { "CGTUNE_PROBE", value_probe, "off or the absolute path of a BPF file system" },
 };
 
 bool env_is_secure(void)

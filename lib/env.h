@@ -33,6 +33,7 @@ enum env_variable {
 	ENV_FILES,			/* mask of enum env_file */
 	ENV_CONF,			/* 1: the configured CPUs are lowered too */
 	ENV_REFRESH,			/* seconds */
+	ENV_PROBE,			/* address of a path in the environment; 0: off */
 	ENV_COUNT
 };
 

@@ -10,6 +10,7 @@
 #include "feedback.h"
 #include "change.h"
 #include "limiter.h"
+#include "throttle.h"
 #include "util.h"
 
 #include <errno.h>
@@ -94,6 +95,8 @@ static int sample_take(struct feedback_sample *ret)
 	if (r == 0 && (cpu->periods == CGTUNE_UNKNOWN || cpu->throttled == CGTUNE_UNKNOWN ||
 		       cpu->throttled_ns == CGTUNE_UNKNOWN))
 		r = -ENODATA;
+	if (r == 0 && throttle_counts(options, &cpu->group, &ret->counts) < 0)
+		ret->counts.since_ns = 0;
 	ret->own = r == 0 && cpu->used_ns == CGTUNE_UNKNOWN;
 	if (ret->own) {
 		cpu->used_ns = 0;
@@ -121,6 +124,10 @@ static void window_between(const struct feedback_sample *old, const struct feedb
 		ret->used_ns = ret->used_ns > used_up ? ret->used_ns : used_up;
 	}
 	ret->wanted_ns = ret->stopped_ns + ret->used_ns;	/* both summed over CPUs */
+	if (new->counts.since_ns && new->counts.since_ns == old->counts.since_ns) {
+		ret->stopped_ns = util_sub(new->counts.wall_ns, old->counts.wall_ns);
+		ret->wanted_ns = ns;
+	}
 }
 
 /* With the lock of feedback held. */

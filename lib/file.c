@@ -14,6 +14,12 @@
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 #define TRIES 8				/* of a call that a signal interrupts */
 
+static const char *relative(const char *path)
+{
+	path += strspn(path, "/");
+	return *path ? path : ".";
+}
+
 static int open_in_root(int root, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT };
@@ -21,7 +27,7 @@ static int open_in_root(int root, const char *path, int flags)
 
 	/* Before Linux 5.6, and under seccomp filters older than the call. */
 	if (fd == -ENOSYS || fd == -EPERM)
-		fd = sys4(SYS_openat, root, path + strspn(path, "/"), flags, 0);
+		fd = sys4(SYS_openat, root, relative(path), flags, 0);
 	return (int)fd;
 }
 
@@ -173,7 +179,7 @@ int file_text(struct file_set *set, int slot, const char *path, char *buffer, si
 
 int file_exists(struct file_set *set, const char *path)
 {
-	int fd = open_or_flush(set, path, O_PATH | O_CLOEXEC);
+	int fd = open_or_flush(set, *path ? path : "/", O_PATH | O_CLOEXEC);
 
 	if (fd >= 0)
 		close_later(set, fd);
@@ -188,12 +194,18 @@ int file_lines_open(struct file_lines *lines, struct file_set *set, const char *
 	lines->fd = open_file(set, path);
 	if (lines->fd < 0)
 		return lines->fd;
-	close_later(set, lines->fd);
 	lines->one_record = one_record && set->real;
 	lines->ended = lines->skipping = false;
 	lines->left = most_bytes;
 	lines->start = lines->end = 0;
 	return 0;
+}
+
+void file_lines_close(struct file_lines *lines, struct file_set *set)
+{
+	if (lines->fd >= 0)
+		close_later(set, lines->fd);
+	lines->fd = -1;
 }
 
 /* More bytes behind those that were not handed out yet. 0; -errno. */

@@ -54,7 +54,7 @@ void file_set_close(struct file_set *set);
  */
 int file_text(struct file_set *set, int slot, const char *path, char *buffer, size_t size);
 
-/* 1: it is there, or may be but cannot be reached; 0: it is not; or a fatal error. */
+/* 1: it is there, or may be but cannot be reached; 0: it is not; or a fatal error. "" is the root. */
 int file_exists(struct file_set *set, const char *path);
 
 /* A file read line by line; a line above FILE_LINE is cut. */
@@ -66,10 +66,13 @@ struct file_lines {
 	char buffer[FILE_LINE];
 };
 
-/* one_record: the kernel prints the file at once, so a read that came back
+/* Until file_lines_close() its descriptor is not among those that a full batch closes: more files are
+ * opened between two lines. one_record: the kernel prints the file at once, so a read that came back
  * short of the buffer, with a final newline, was the last one. */
 int file_lines_open(struct file_lines *lines, struct file_set *set, const char *path,
 		    bool one_record, uint64_t most_bytes);
+/* Also of one that could not be opened. */
+void file_lines_close(struct file_lines *lines, struct file_set *set);
 /* 1: the next line, without its newline; 0: end; -EFBIG; or the error of read(2). */
 int file_line(struct file_lines *lines, struct slice *ret);
 

@@ -62,8 +62,9 @@ int host_memory(struct file_set *files, struct file_lines *lines, uint64_t *ret)
 	r = file_lines_open(lines, files, "/proc/meminfo", true, MEMINFO_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
 		if (parse_meminfo_line(line.text, line.length, "MemTotal:", ret))
-			return 0;
-	return r;
+			break;
+	file_lines_close(lines, files);
+	return r < 0 ? r : 0;
 }
 
 uint32_t host_scheduler(int32_t pid)

@@ -346,6 +346,8 @@ _public_ int cgtune_dispatch(void)
 	n = change_take_due(&p->live, fn != NULL, due);
 	rearm_timer(p);
 	process_unlock(p);
+	if (changed || moved)
+		published_remember(&p->published, NULL);
 	if (changed)
 		feedback_resize();
 	if (ticked)

@@ -254,6 +254,7 @@ static int find_in_mountinfo(const struct cgroup_search *search, struct cgroup *
 	r = file_lines_open(lines, search->files, MOUNTINFO, false, MOUNTINFO_MOST);
 	while (r >= 0 && (r = file_line(lines, &line)) > 0)
 		r = take_mount(search, cgroups, n, best, line);
+	file_lines_close(lines, search->files);
 	return r;
 }
 

@@ -13,7 +13,8 @@ int options_take(const struct cgtune_options *theirs, struct cgtune_options *our
 		return r;
 	if (ours->permille > 1000 || ours->rounding > CGTUNE_ROUND_NEAREST || ours->pid < 0 ||
 	    ours->cpu_milli > UINT64_MAX / 1000 || ours->memory == CGTUNE_UNLIMITED ||
-	    ours->flags & ~(uint32_t)(CGTUNE_NO_ENV | CGTUNE_NO_APPLY | CGTUNE_CALL_RUNTIMES) ||
+	    ours->flags & ~(uint32_t)(CGTUNE_NO_ENV | CGTUNE_NO_APPLY | CGTUNE_CALL_RUNTIMES | CGTUNE_NO_PROBE |
+				     CGTUNE_MAPPED) ||
 	    (ours->cgroup && *ours->cgroup != '/'))
 		return -EINVAL;
 	return 0;

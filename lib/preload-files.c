@@ -207,10 +207,12 @@ static int fill(struct view *view, int i)
 
 	view->words = words < 0 ? 0 : (size_t)words;
 	r = file_set_open(&view->files, NULL);
-	if (r == 0)
+	if (r == 0) {
 		r = file_lines_open(&view->lines, &view->files, files[i].path, false, MOST_BYTES);
-	while (r >= 0 && (r = file_line(&view->lines, &line)) > 0)
-		files[i].line(view, line);
+		while (r >= 0 && (r = file_line(&view->lines, &line)) > 0)
+			files[i].line(view, line);
+		file_lines_close(&view->lines, &view->files);
+	}
 	file_set_close(&view->files);
 	flush(view);
 	/* From now on it can only be read. */

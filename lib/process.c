@@ -21,7 +21,7 @@ const struct cgtune_options *process_options(void)
 }
 
 /* All zeroes is the initial state, as a forked child finds it. A pthread_mutex_t of zeroes is unlocked. */
-static struct process *state_get(void)
+struct process *process_state(void)
 {
 	struct process *p = atomic_load_explicit(&state, memory_order_acquire), *none = NULL;
 
@@ -114,7 +114,7 @@ static void read_and_plan(struct process *p)
 
 struct process *process_lock(void)
 {
-	struct process *p = state_get();
+	struct process *p = process_state();
 
 	if (!p)
 		return NULL;
@@ -158,7 +158,7 @@ _public_ int cgtune_init_with(const struct cgtune_options *theirs)
 
 	if (r < 0)
 		return r;
-	p = state_get();
+	p = process_state();
 	if (!p)
 		return -ENOMEM;
 	pthread_mutex_lock(&p->lock);

@@ -11,6 +11,7 @@
 
 #include "pass.h"
 #include "plan.h"
+#include "published.h"
 #include "usage.h"
 
 #include <pthread.h>
@@ -42,6 +43,7 @@ struct live {
 struct feedback_sample {
 	struct usage_cpu cpu;
 	bool own;			/* cpu.used_ns is this process's alone */
+	struct published_counts counts;	/* of a probe; since_ns 0: there is none */
 };
 
 struct feedback {
@@ -62,8 +64,11 @@ struct process {
 	struct cgtune_plan plan;
 	struct live live;
 	struct feedback feedback;
+	struct published published;	/* has a lock of its own */
 };
 
+/* The state, not locked, perhaps not initialised; NULL: out of memory. */
+struct process *process_state(void);
 /* The state, locked and initialised; NULL: out of memory. */
 struct process *process_lock(void);
 /* The state, locked, perhaps not initialised; NULL: nobody has used it yet. */

@@ -4,9 +4,12 @@
 #include "levels.h"
 #include "options.h"
 #include "host.h"
+#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/stat.h>
 #include <string.h>
 
 /* One reading for the public functions below. */
@@ -162,9 +165,29 @@ static uint64_t throttled_ns(const struct pass *pass, int n)
 	return us != CGTUNE_UNKNOWN ? us_to_ns(us) : number_in(pass, n, "throttled_time");
 }
 
+/* The level as BPF programs know it. */
+static void find_group(struct pass *pass, size_t length, struct published_group *ret)
+{
+	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
+	struct statx stx;
+
+	ret->cgroup = 0;
+	if (!pass->files.real || !cpu->version || !pass_path(pass, cpu, length, "") ||
+	    sys5(SYS_statx, AT_FDCWD, pass->path, AT_NO_AUTOMOUNT, STATX_INO, &stx) < 0)
+		return;
+	ret->cgroup = stx.stx_ino;
+	ret->hierarchy = cpu->hierarchy;
+}
+
+struct throttle_reading {
+	struct cgtune_throttle *throttle;
+	struct published_group *group;
+};
+
 static int read_throttle(struct pass *pass, void *user)
 {
-	struct cgtune_throttle *throttle = user;
+	struct throttle_reading *reading = user;
+	struct cgtune_throttle *throttle = reading->throttle;
 	const struct cgroup *cpu = &pass->cgroups[PASS_CPU];
 	struct walk walk;
 	int n, r = levels_walk(pass, PASS_CPU, &walk);
@@ -177,19 +200,15 @@ static int read_throttle(struct pass *pass, void *user)
 	throttle->throttled_ns = throttled_ns(pass, n);
 	n = level_text(pass, cpu, cpu->length, "cpu.stat.local");
 	throttle->local_ns = throttled_ns(pass, n);
+	find_group(pass, walk.period ? walk.at : cpu->length, reading->group);
 	return 0;
 }
 
-_public_ int cgtune_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret)
+int usage_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret, struct published_group *group)
 {
-	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
-	int r = util_struct_check(ret, sizeof(*ret));
+	struct throttle_reading reading = { ret, group };
 
-	if (r == 0)
-		r = reading_do(options, read_throttle, &throttle);
-	if (r == 0)
-		util_struct_out(ret, &throttle, sizeof(throttle));
-	return r;
+	return reading_do(options, read_throttle, &reading);
 }
 
 static int read_cpu(struct pass *pass, void *user)
@@ -210,6 +229,7 @@ static int read_cpu(struct pass *pass, void *user)
 	usage->used_ns = us_to_ns(number_in(pass, n, "usage_usec"));
 	if (cpu->version == 1)
 		usage->used_ns = level_number(pass, cpu, level, "cpuacct.usage", NULL);
+	find_group(pass, level, &usage->group);
 	return 0;
 }
 

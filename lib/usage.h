@@ -4,6 +4,7 @@
 #define CGTUNE_USAGE_H
 
 #include "pass.h"
+#include "published.h"
 
 /*
  * Bytes left below a limit at one level of the memory cgroup, length of its path: limit - (use -
@@ -12,6 +13,9 @@
  */
 uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t enough);
 
+/* cpu.stat of the level whose quota decides, and which group that is, for a probe; its cgroup 0: not known. */
+int usage_throttle_read(const struct cgtune_options *options, struct cgtune_throttle *ret, struct published_group *group);
+
 /*
  * What the level whose quota decides has used, and what the quota did to it; CGTUNE_UNKNOWN in a
  * member that is not counted. In v1 use is counted where cpuacct is mounted together with cpu: in a
@@ -19,6 +23,7 @@ uint64_t usage_left(struct pass *pass, size_t length, uint64_t limit, uint64_t e
  */
 struct usage_cpu {
 	uint64_t periods, throttled, throttled_ns, used_ns;
+	struct published_group group;	/* as above */
 };
 int usage_cpu_read(const struct cgtune_options *options, struct usage_cpu *ret);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * cgtune-probe - count what CPU quotas do to programs, in the kernel, by BPF
+ * cgtune-probe - count what limits do to programs, in the kernel, by BPF
  *
  *   cgtune_probe_start()	load, attach and pin the programs, or find them pinned: privileged, once
  *   cgtune_probe_open()	map what they count: any process that the pin's mode lets in
  *   cgtune_probe_read()	the counts of a cgroup: no system call, no allocation
- *   cgtune_probe_next_event()	the single stops, in order
+ *   cgtune_probe_read_memory()	the same of its memory limits
+ *   cgtune_probe_walk()	the kernel's own counters of every cgroup of a subtree, in one pass
+ *   cgtune_probe_next_event()	the single stops, sleeps and kills, in order
  *
  * As in cgtune.h: 0 or a positive value is success, a negative one -errno;
  * results are left untouched on failure; structs begin with their size.
@@ -27,6 +29,7 @@ extern "C" {
 
 struct cgtune_probe;
 struct cgtune_probe_spec;
+struct cgtune_probe_walk;
 
 /** How the programs are attached; the best that loads is taken. */
 enum cgtune_probe_rung {
@@ -54,6 +57,7 @@ struct cgtune_probe_options {
 	uint32_t rungs;			/**< mask of 1 << enum cgtune_probe_rung to try; 0: all */
 	char *text;			/**< room for a sentence on what failed and, below it, the verifier's log; or NULL */
 	size_t text_size;
+	uint64_t memory_subtree;	/**< as subtree, in the memory hierarchy where that is another (v1); 0: subtree */
 };
 
 /** struct cgtune_stalls - what limits did to one cgroup since the probe was started */
@@ -77,7 +81,39 @@ struct cgtune_stalls {
 	uint64_t hist[CGTUNE_PROBE_HIST];	/**< stops by length: hist[n] from 2^n to 2^(n+1) - 1 microseconds, [0] from 0 */
 };
 
-enum cgtune_stall_kind { CGTUNE_STALL_THROTTLE = 1 };
+/**
+ * struct cgtune_memory_stalls - what memory limits did to one cgroup since the probe was started
+ *
+ * CGTUNE_UNKNOWN in a member: it is not counted on this kernel.
+ */
+struct cgtune_memory_stalls {
+	size_t size;
+	uint64_t cgroup;		/**< inode number of its directory in the memory hierarchy */
+	uint32_t hierarchy;		/**< first field of /proc/PID/cgroup */
+	uint32_t level;			/**< depth: 0 is the root */
+	uint64_t updated_ns;		/**< CLOCK_MONOTONIC of the last change */
+	uint64_t high_reclaims;		/**< memory.events.local: high; the limit is this group's. v1 has none */
+	uint64_t max_reclaims;		/**< memory.events.local: max; the limit is this group's */
+	uint64_t high_sleeps;		/**< sleeps of this group's threads over some memory.high */
+	uint64_t high_sleep_ns;		/**< their sum, by the clock */
+	uint64_t high_sleep_max_ns;	/**< the longest */
+	uint64_t oom_kills;		/**< processes killed, of whatever group below, because of this group's limit */
+	uint64_t oom_victims;		/**< memory.events.local: oom_kill; processes of this group that were killed */
+	uint64_t hist[CGTUNE_PROBE_HIST];	/**< sleeps by length, as in struct cgtune_stalls */
+};
+
+enum cgtune_stall_kind {
+	CGTUNE_STALL_THROTTLE = 1,
+	CGTUNE_STALL_HIGH_SLEEP,	/**< limit: the group above its memory.high, or 0 */
+	CGTUNE_STALL_OOM_KILL,		/**< limit: 0 if unknown, or if all memory was used up; the duration is 0 */
+};
+
+/** How sleeps over memory.high are seen. */
+enum cgtune_probe_sleeps {
+	CGTUNE_PROBE_SLEEPS_UNKNOWN,	/**< they are not: this kernel has no PSI, or it is off */
+	CGTUNE_PROBE_SLEEPS_FUNCTION,	/**< in the function that sleeps */
+	CGTUNE_PROBE_SLEEPS_SWITCH,	/**< by a program at each context switch */
+};
 
 struct cgtune_stall_event {
 	size_t size;
@@ -108,6 +144,44 @@ struct cgtune_probe_state {
 	uint64_t overflow;		/**< events of groups that had no slot: more slots are wanted */
 	uint64_t unpaired;		/**< ends of stops that began before the probe did */
 	uint64_t lost;			/**< not counted or not told: no room */
+	uint32_t memory_rung;		/**< enum cgtune_probe_rung; none: memory is not counted */
+	uint32_t memory_sleeps;		/**< enum cgtune_probe_sleeps */
+};
+
+#define CGTUNE_PROBE_MOST_GROUPS 65536
+
+enum cgtune_group_flag {
+	CGTUNE_GROUP_CPU = 1u << 0,	/**< the group is one of the cpu controller's */
+	CGTUNE_GROUP_MEMORY = 1u << 1,	/**< the group is one of the memory controller's */
+};
+
+/** Places in memory_events[] of struct cgtune_group_counters, in the order of memory.events. */
+enum cgtune_memory_event {
+	CGTUNE_MEMORY_LOW, CGTUNE_MEMORY_HIGH, CGTUNE_MEMORY_MAX, CGTUNE_MEMORY_OOM, CGTUNE_MEMORY_OOM_KILL,
+};
+
+/**
+ * struct cgtune_group_counters - what the kernel counts of a cgroup by itself, since that was made
+ *
+ * What is not of flags' controllers is CGTUNE_UNKNOWN.
+ */
+struct cgtune_group_counters {
+	size_t size;
+	uint64_t cgroup;		/**< inode number of its directory */
+	uint32_t hierarchy;		/**< first field of /proc/PID/cgroup */
+	uint32_t level;			/**< depth: 0 is the root */
+	uint64_t flags;			/**< enum cgtune_group_flag */
+	uint64_t taken_ns;		/**< CLOCK_MONOTONIC: when the pass began */
+	uint64_t nr_periods;		/**< cpu.stat */
+	uint64_t nr_throttled;
+	uint64_t throttled_ns;
+	uint64_t quota_us;		/**< or CGTUNE_UNLIMITED */
+	uint64_t period_us;
+	uint64_t memory;		/**< bytes in use */
+	uint64_t memory_max;		/**< bytes, or CGTUNE_UNLIMITED */
+	uint64_t memory_high;		/**< bytes, or CGTUNE_UNLIMITED, as always on v1 */
+	uint64_t memory_events[5];	/**< memory.events, which v1 does not show, and counts for the group alone */
+	uint64_t memory_events_local[5];	/**< memory.events.local */
 };
 
 /** One thing that a rung needs of a kernel. */
@@ -167,6 +241,44 @@ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hier
 
 /** cgtune_probe_next() - the counts of the next cgroup that has any; *cursor begins at 0. 1, or 0 at the end */
 int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret);
+
+/**
+ * cgtune_probe_read_memory() - what memory limits did to a cgroup
+ *
+ * Returns: 0; -ENODATA: nothing has happened to it since the start;
+ * -EOPNOTSUPP: this probe does not count memory.
+ */
+int cgtune_probe_read_memory(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
+			     struct cgtune_memory_stalls *ret);
+
+/** cgtune_probe_next_memory() - as cgtune_probe_next(), of what memory limits did; with a cursor of its own */
+int cgtune_probe_next_memory(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_memory_stalls *ret);
+
+/**
+ * cgtune_probe_walk_open() - load what reads all groups below a directory of cgroups, and it
+ *
+ * most: groups that there is room for, to CGTUNE_PROBE_MOST_GROUPS. No started
+ * probe is needed. On v1 each hierarchy is a walk of its own.
+ *
+ * Returns: 0; -EOPNOTSUPP: this kernel has no iterators of cgroups (Linux 6.1);
+ * -EPERM: no right to load programs; -EINVAL: most; that of open(2) for root.
+ */
+int cgtune_probe_walk_open(const struct cgtune_probe_options *options, const char *root, uint32_t most,
+			   struct cgtune_probe_walk **ret);
+
+/**
+ * cgtune_probe_walk() - one pass: rows[0 .. n) are filled, those above before those below
+ *
+ * rows[0].size says how large each of them is. A pass holds the lock of all
+ * cgroups, about 1 ms for 1,000: within nine times the time that the last one
+ * took, what that one found is given again.
+ *
+ * Returns: how many groups there are, which may be more than n or than most.
+ */
+int cgtune_probe_walk(struct cgtune_probe_walk *walk, struct cgtune_group_counters *rows, size_t n);
+
+/** cgtune_probe_walk_close() - NULL is allowed */
+void cgtune_probe_walk_close(struct cgtune_probe_walk *walk);
 
 /**
  * cgtune_probe_next_event() - the event with the number *cursor, or the oldest that is still there

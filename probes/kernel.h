@@ -27,13 +27,31 @@ struct user_pt_regs {			/* arm64 */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct kernfs_node { __u64 id; };
 struct cgroup_root { int hierarchy_id; };
-struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; };
-struct cgroup_subsys_state { struct cgroup *cgroup; int id; __u64 serial_nr; struct cgroup_subsys_state *parent; };
+struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; struct cgroup_subsys_state *subsys[1]; };
+struct bpf_iter__cgroup { struct cgroup *cgroup; };
+struct list_head { struct list_head *next; };
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	int id;
+	__u64 serial_nr;
+	struct cgroup_subsys_state *parent;
+	struct list_head sibling, children;
+};
+struct css_set { struct cgroup_subsys_state *subsys[1]; };
+enum cgroup_subsys_id { cpu_cgrp_id = 1, memory_cgrp_id };	/* the running kernel's: bpf_core_enum_value() */
 
-struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time; };
+struct cfs_bandwidth { int nr_periods, nr_throttled; __u64 throttled_time, quota, period; };
 struct task_group { struct cgroup_subsys_state css; struct cfs_bandwidth cfs_bandwidth; };
 struct sched_entity { struct sched_entity *parent; struct cfs_rq *cfs_rq; };
-struct task_struct { struct sched_entity se; int pid, tgid; char comm[16]; };
+struct task_struct {
+	struct sched_entity se;
+	int pid, tgid;
+	char comm[16];
+	struct css_set *cgroups;
+	unsigned flags, __state, memcg_nr_pages_over_high;
+	unsigned in_iowait:1, in_memstall:1;
+};
+struct task_struct___5_13 { long state; };
 struct rq { __u64 clock; int cpu; struct task_struct *curr; };
 struct cfs_rq {
 	struct sched_entity *curr;
@@ -42,6 +60,16 @@ struct cfs_rq {
 	__u64 throttled_clock;
 	int throttled, throttle_count;
 };
+
+struct atomic_long { __s64 counter; };
+struct page_counter { struct atomic_long usage; unsigned long high, max; };
+enum memcg_memory_event { MEMCG_LOW, MEMCG_HIGH, MEMCG_MAX, MEMCG_OOM, MEMCG_OOM_KILL };
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
+	struct atomic_long memory_events[8], memory_events_local[8];
+};
+struct oom_control { struct mem_cgroup *memcg; };
 #pragma clang attribute pop
 
 #define __VMLINUX_H__
@@ -55,9 +83,11 @@ struct cfs_rq {
  */
 #ifdef RAW
 #define READ(...) BPF_CORE_READ(__VA_ARGS__)
+#define READ_AT(to, p, offset) bpf_probe_read_kernel(to, sizeof(*(to)), (char *)(p) + (offset))
 #define READ_BITS(p, member) BPF_CORE_READ_BITFIELD_PROBED(p, member)
 #else
 #define READ(...) ___arrow(__VA_ARGS__)
+#define READ_AT(to, p, offset) (*(to) = *(typeof(to))((char *)(p) + (offset)))
 #define READ_BITS(p, member) BPF_CORE_READ_BITFIELD(p, member)
 #endif
 

@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* A program's name begins with its rung's. */
-static bool is_of(const struct bpf_program *program, uint32_t rung)
+bool probe_program_is_of(const struct bpf_program *program, uint32_t rung)
 {
 	const char *name = bpf_program__name(program), *prefix = cgtune_probe_rung_name(rung);
 	size_t n = strlen(prefix);
@@ -36,7 +35,7 @@ static void choose(struct bpf_object *object, uint32_t rung)
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, object) {
-		bool wanted = is_of(program, rung) && !(is_extra(program) && !kernel_has(program));
+		bool wanted = probe_program_is_of(program, rung) && !(is_extra(program) && !kernel_has(program));
 
 		bpf_program__set_autoload(program, wanted || strcmp(bpf_program__name(program), "mark_stopped") == 0);
 	}
@@ -49,7 +48,7 @@ static int attach(struct probe_programs *programs)
 	bpf_object__for_each_program(program, programs->object) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program) || !is_of(program, programs->rung))
+		if (!bpf_program__autoload(program) || !probe_program_is_of(program, programs->rung))
 			continue;
 		if (programs->count == PROBE_MOST_LINKS)
 			return -ENOSPC;

@@ -14,6 +14,11 @@ CARRY(probe_throttle_v2, "throttle-v2.bpf.o");
 CARRY(probe_throttle_v3, "throttle-v3.bpf.o");
 CARRY(probe_throttle_raw_v2, "throttle-raw-v2.bpf.o");
 CARRY(probe_throttle_raw_v3, "throttle-raw-v3.bpf.o");
+CARRY(probe_memory_v2, "memory-v2.bpf.o");
+CARRY(probe_memory_v3, "memory-v3.bpf.o");
+CARRY(probe_memory_raw_v2, "memory-raw-v2.bpf.o");
+CARRY(probe_memory_raw_v3, "memory-raw-v3.bpf.o");
+CARRY(probe_groups_v3, "groups-v3.bpf.o");	/* the kernels that run it have atomic operations, too */
 
 struct probe_object probe_object(unsigned which, bool fetch)
 {
@@ -27,6 +32,18 @@ struct probe_object probe_object(unsigned which, bool fetch)
 		[PROBE_OBJECT_UNTYPED] = {
 			{ "cgtune_throttle_raw", probe_throttle_raw_v2, probe_throttle_raw_v2_end },
 			{ "cgtune_throttle_raw", probe_throttle_raw_v3, probe_throttle_raw_v3_end },
+		},
+		[PROBE_OBJECT_MEMORY_TYPED] = {
+			{ "cgtune_memory", probe_memory_v2, probe_memory_v2_end },
+			{ "cgtune_memory", probe_memory_v3, probe_memory_v3_end },
+		},
+		[PROBE_OBJECT_MEMORY_UNTYPED] = {
+			{ "cgtune_memory_raw", probe_memory_raw_v2, probe_memory_raw_v2_end },
+			{ "cgtune_memory_raw", probe_memory_raw_v3, probe_memory_raw_v3_end },
+		},
+		[PROBE_OBJECT_GROUPS] = {
+			{ "cgtune_groups", probe_groups_v3, probe_groups_v3_end },
+			{ "cgtune_groups", probe_groups_v3, probe_groups_v3_end },
 		},
 	};
 

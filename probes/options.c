@@ -11,12 +11,14 @@ int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe
 {
 	static const struct cgtune_probe_options none = { .size = sizeof(none) };
 	int r = util_struct_in(ret, sizeof(*ret), theirs ? theirs : &none,
-			       offsetof(struct cgtune_probe_options, text_size) + sizeof(ret->text_size));
+			       offsetof(struct cgtune_probe_options, memory_subtree) + sizeof(ret->memory_subtree));
 
 	if (r < 0)
 		return r;
 	if (!ret->bpffs)
 		ret->bpffs = "/sys/fs/bpf";
+	if (!ret->memory_subtree)
+		ret->memory_subtree = ret->subtree;
 	if (!ret->slots)
 		ret->slots = 2048;
 	if (!ret->rungs)

@@ -33,7 +33,8 @@ struct probe_object {
 	const void *bytes;
 	size_t size;
 };
-enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_UNTYPED, PROBE_OBJECTS };
+enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_UNTYPED, PROBE_OBJECT_MEMORY_TYPED, PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS,
+       PROBE_OBJECTS };
 /* fetch: for kernels whose atomic operations give the old value back. */
 struct probe_object probe_object(unsigned which, bool fetch);
 struct bpf_object *probe_object_open(unsigned which, bool fetch);
@@ -47,9 +48,16 @@ struct probe_programs {
 	size_t count;
 	int shared_fd;
 	uint32_t rung;
+	uint32_t memory_rung;		/* enum probe_rung */
+	uint32_t memory_sleeps;		/* enum probe_sleeps */
 };
 int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret);
 void probe_programs_drop(struct probe_programs *programs);
+/* Whether a program is of a rung, which its name begins with. */
+bool probe_program_is_of(const struct bpf_program *program, uint32_t rung);
+
+/* load-memory.c: the best rung for what memory limits do, in the same array. Without one, memory is not counted. */
+void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs);
 
 /* read.c */
 int probe_open(const struct cgtune_probe_options *options, struct probe_text *text, struct cgtune_probe **ret);

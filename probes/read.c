@@ -5,7 +5,7 @@
  * The array is another program's: nothing in it is trusted but what was checked
  * when it was opened, against the sizes that the kernel says.
  */
-#include "probe.h"
+#include "read.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -17,16 +17,6 @@
 #include <unistd.h>
 
 #define READ_TRIES 64
-
-struct cgtune_probe {
-	const union probe_element *elements;
-	size_t bytes;			/* of the mapping */
-	uint32_t slots, rung;
-	uint64_t epoch;			/* of the index */
-	size_t index_bytes;
-	uint32_t mask;
-	uint32_t index[];		/* hash of cgroup and hierarchy -> slot; 0: free */
-};
 
 static uint64_t load(const __u64 *word)
 {
@@ -49,7 +39,7 @@ static void make_index(struct cgtune_probe *probe)
 	uint64_t epoch = load(&probe->elements->header.epoch);
 
 	memset(probe->index, 0, sizeof(probe->index[0]) * (probe->mask + 1));
-	for (uint32_t i = 1; i < probe->slots; i++) {
+	for (uint32_t i = 1; i < 2 * probe->slots; i++) {
 		const struct probe_owner *owner = &slot_at(probe, i)->owner;
 		uint32_t at;
 
@@ -75,7 +65,7 @@ static bool header_fits(const struct probe_header *header, const struct bpf_map_
 	return header->magic == PROBE_MAGIC && header->abi == PROBE_ABI && header->element == PROBE_ELEMENT &&
 		header->events == PROBE_EVENTS && slots && slots <= 32768 && !(slots & (slots - 1)) &&
 		PROBE_ELEMENTS(slots) == info->max_entries &&
-		header->rung >= PROBE_FENTRY && header->rung <= PROBE_RAW;
+		header->rung >= PROBE_FENTRY && header->rung <= PROBE_RAW && header->memory_rung <= PROBE_RAW;
 }
 
 /* Its own pages, in memory for good where that is allowed: a read takes no page fault. */
@@ -83,7 +73,7 @@ static struct cgtune_probe *make_handle(const union probe_element *elements, siz
 					const struct probe_header *header)
 {
 	uint32_t slots = header->slots;
-	size_t size = sizeof(struct cgtune_probe) + 2 * slots * sizeof(uint32_t);
+	size_t size = sizeof(struct cgtune_probe) + 4 * slots * sizeof(uint32_t);
 	struct cgtune_probe *probe = mmap(NULL, size, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
@@ -92,7 +82,8 @@ static struct cgtune_probe *make_handle(const union probe_element *elements, siz
 	mlock(probe, size);
 	*probe = (struct cgtune_probe){
 		.elements = elements, .bytes = bytes, .slots = slots, .rung = header->rung,
-		.index_bytes = size, .mask = 2 * slots - 1,
+		.memory_rung = header->memory_rung, .memory_sleeps = header->memory_sleeps,
+		.index_bytes = size, .mask = 4 * slots - 1,
 	};
 	make_index(probe);
 	return probe;
@@ -168,14 +159,14 @@ _public_ void cgtune_probe_close(struct cgtune_probe *probe)
 }
 
 /* Whether the copy is of one owner, and not of one that came meanwhile. */
-static bool copy_slot(const struct cgtune_probe *probe, uint32_t i, struct probe_slot *ret)
+bool probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret)
 {
 	const struct probe_slot *slot = slot_at(probe, i);
 	uint64_t serial = load(&slot->owner.serial);
 
 	if (!serial)
 		return false;
-	memcpy(ret, slot, sizeof(*ret));
+	memcpy(ret, slot, sizeof(*slot));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return load(&slot->owner.serial) == serial && load(&slot->owner.claim) == serial;
 }
@@ -204,15 +195,16 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
 
-/* The slot of a group, copied; false: it has none. */
-static bool find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, struct probe_slot *ret)
+bool probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory,
+		union probe_element *ret)
 {
 	uint32_t at, i;
 
 	if (probe->epoch != load(&probe->elements->header.epoch))
 		make_index(probe);
 	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask)
-		if (copy_slot(probe, i, ret) && ret->owner.cgroup == cgroup && ret->owner.hierarchy == hierarchy)
+		if (memory == (i >= probe->slots) && probe_copy(probe, i, ret) &&
+		    ret->slot.owner.cgroup == cgroup && ret->slot.owner.hierarchy == hierarchy)
 			return true;
 	return false;
 }
@@ -220,29 +212,29 @@ static bool find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy
 _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
 			       struct cgtune_stalls *ret)
 {
-	struct probe_slot slot;
+	union probe_element element;
 	struct cgtune_stalls stalls;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
-	if (!find(probe, cgroup, hierarchy, &slot))
+	if (!probe_find(probe, cgroup, hierarchy, false, &element))
 		return -ENODATA;
-	to_stalls(probe, &slot, &stalls);
+	to_stalls(probe, &element.slot, &stalls);
 	util_struct_out(ret, &stalls, sizeof(stalls));
 	return 0;
 }
 
 _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret)
 {
-	struct probe_slot slot;
+	union probe_element element;
 	struct cgtune_stalls stalls;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	for (uint32_t i = *cursor; i < probe->slots; i++) {
-		if (!copy_slot(probe, i, &slot))
+		if (!probe_copy(probe, i, &element))
 			continue;
-		to_stalls(probe, &slot, &stalls);
+		to_stalls(probe, &element.slot, &stalls);
 		util_struct_out(ret, &stalls, sizeof(stalls));
 		*cursor = i + 1;
 		return 1;
@@ -253,7 +245,7 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 static const struct probe_event *event_at(const struct cgtune_probe *probe, uint64_t n)
 {
 	n %= PROBE_EVENTS;
-	return &probe->elements[1 + probe->slots + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
+	return &probe->elements[PROBE_RING(probe->slots) + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
 }
 
 /* 1: it is event n; 0: not written yet; -1: overwritten. */
@@ -317,6 +309,7 @@ _public_ int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_
 		.stopped_ns = load(&header->stopped_ns), .subtree = header->subtree,
 		.min_event_ns = header->min_event_ns, .groups = load(&header->epoch), .events = load(&header->head),
 		.overflow = load(&header->overflow), .unpaired = load(&header->unpaired), .lost = load(&header->lost),
+		.memory_rung = probe->memory_rung, .memory_sleeps = probe->memory_sleeps,
 	};
 
 	if (util_struct_check(ret, sizeof(state)) < 0)

@@ -4,6 +4,7 @@
  *
  *   element 0                  struct probe_header
  *   1 .. slots                 struct probe_slot of the cpu controller's css ids 0 .. slots - 1
+ *   .. 2 * slots               struct probe_memory of the memory controller's css ids 0 .. slots - 1
  *   the rest                   ring of struct probe_event
  *
  * One element per group, and not one large one: the kernel bounds an element's
@@ -24,7 +25,8 @@
 #define PROBE_COMM 16
 
 enum probe_rung { PROBE_NONE, PROBE_FENTRY, PROBE_KPROBE, PROBE_TRACEPOINT, PROBE_RAW };
-enum probe_kind { PROBE_THROTTLE = 1 };
+enum probe_kind { PROBE_THROTTLE = 1, PROBE_HIGH_SLEEP, PROBE_OOM_KILL };
+enum probe_sleeps { PROBE_SLEEPS_UNKNOWN, PROBE_SLEEPS_FUNCTION, PROBE_SLEEPS_SWITCH };
 
 /* The loader writes it before any program runs, and freezes it; what is below the line the programs write. */
 struct probe_header {
@@ -34,6 +36,8 @@ struct probe_header {
 	__u32 slots;
 	__u32 events;
 	__u32 rung;			/* enum probe_rung */
+	__u32 memory_rung;		/* enum probe_rung; PROBE_NONE: memory is not counted */
+	__u32 memory_sleeps;		/* enum probe_sleeps */
 	__u32 pad;
 	__u64 loaded_ns;		/* CLOCK_MONOTONIC */
 	__u64 subtree;			/* cgroup id in the cpu hierarchy; 0: all */
@@ -77,6 +81,24 @@ struct probe_slot {
 	__u64 hist[PROBE_HIST];
 };
 
+/* Of the kernel's counters, memory_events_local[] of a struct mem_cgroup, what was seen last. */
+struct probe_memory_seen {
+	__u64 high, max, oom, oom_kill;
+};
+
+struct probe_memory {
+	struct probe_owner owner;
+	struct probe_memory_seen seen;
+	__u64 high_reclaims;
+	__u64 max_reclaims;
+	__u64 high_sleeps;
+	__u64 high_sleep_ns;
+	__u64 high_sleep_max_ns;
+	__u64 oom_kills;		/* because of this group's limit */
+	__u64 oom_victims;		/* of this group's processes */
+	__u64 hist[PROBE_HIST];
+};
+
 struct probe_event {
 	__u64 seq;			/* number + 1, written last */
 	__u64 ended_ns;			/* CLOCK_MONOTONIC */
@@ -98,17 +120,20 @@ struct probe_event {
 union probe_element {
 	struct probe_header header;
 	struct probe_slot slot;
+	struct probe_memory memory;
 	struct probe_event events[PROBE_ELEMENT / sizeof(struct probe_event)];
 	unsigned char bytes[PROBE_ELEMENT];
 };
 
 /* The layout is the ABI: another is another PROBE_ABI. */
-_Static_assert(sizeof(struct probe_header) == 104, "header");
+_Static_assert(sizeof(struct probe_header) == 112, "header");
 _Static_assert(sizeof(struct probe_owner) == 40, "owner");
 _Static_assert(sizeof(struct probe_slot) == 416, "slot");
+_Static_assert(sizeof(struct probe_memory) == 384, "memory");
 _Static_assert(sizeof(struct probe_event) == 128, "event");
 _Static_assert(sizeof(union probe_element) == PROBE_ELEMENT, "element");
 
-#define PROBE_ELEMENTS(slots) (1 + (slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
+#define PROBE_RING(slots) (1 + 2 * (slots))
+#define PROBE_ELEMENTS(slots) (PROBE_RING(slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
 
 #endif

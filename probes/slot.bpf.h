@@ -6,6 +6,10 @@
 #include "kernel.h"
 #include "shared.h"
 
+#ifndef FIRST_SLOT
+#define FIRST_SLOT 0				/* of the slots, that of css id 0 */
+#endif
+
 #define CLAIM_SPINS 200
 #define MOST_LEVELS 24
 
@@ -137,7 +141,7 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 
 	if (!cgroup || !in_subtree(css))		/* an autogroup has no cgroup */
 		return 0;
-	e = id < slots ? element(1 + id) : 0;
+	e = id < slots ? element(1 + FIRST_SLOT + id) : 0;
 	if (!e) {
 		COUNT(overflow);
 		return 0;
@@ -200,10 +204,10 @@ static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 d
 	struct probe_event *event;
 	__u64 n;
 
-	if (!header || duration < min_event_ns)
+	if (!header || (duration < min_event_ns && kind != PROBE_OOM_KILL))
 		return;
 	n = fetch_add(&header->header.head, 1);
-	e = element(1 + slots + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
+	e = element(PROBE_RING(slots) + n % PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT);
 	if (!e)
 		return;
 	event = e->events + n % PROBE_EVENTS_PER_ELEMENT;

@@ -9,7 +9,7 @@
 struct cgtune_probe_spec {
 	size_t count;
 	struct bpf_object *objects[PROBE_OBJECTS];
-	struct cgtune_probe_item items[64];
+	struct cgtune_probe_item items[128];
 };
 
 static void add_item(struct cgtune_probe_spec *spec, struct cgtune_probe_item item)

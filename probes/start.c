@@ -31,6 +31,8 @@ static int write_header(const struct cgtune_probe_options *options, const struct
 	header->slots = options->slots;
 	header->events = PROBE_EVENTS;
 	header->rung = programs->rung;
+	header->memory_rung = programs->memory_rung;
+	header->memory_sleeps = programs->memory_sleeps;
 	header->loaded_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	header->subtree = options->subtree;
 	header->min_event_ns = options->min_event_ns;
@@ -47,6 +49,7 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 	if (r < 0)
 		return probe_says(text, r, "%s: cannot be loaded or attached: %s", cgtune_probe_rung_name(rung),
 				  strerror(-r));
+	probe_memory_load(options, &programs);
 	r = write_header(options, &programs);
 	if (r < 0)
 		probe_says(text, r, "%s: the array cannot be written: %s", cgtune_probe_rung_name(rung), strerror(-r));

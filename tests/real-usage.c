@@ -16,7 +16,7 @@
 
 static struct cgtune_options plain(void)
 {
-	return (struct cgtune_options){ .size = sizeof(struct cgtune_options), .flags = CGTUNE_NO_ENV };
+	return (struct cgtune_options){ .size = sizeof(struct cgtune_options), .flags = CGTUNE_NO_ENV | CGTUNE_NO_PROBE };
 }
 
 static uint64_t now_ms(void)
@@ -42,7 +42,8 @@ static struct cgtune_throttle throttle_files(const char *name)
 	uint64_t unit = v1 ? 1 : 1000, local;
 	const char *time = v1 ? "throttled_time" : "throttled_usec";
 	struct cgtune_throttle t = {
-		.size = sizeof(t),
+		.size = sizeof(t), .throttles = CGTUNE_UNKNOWN, .episodes = CGTUNE_UNKNOWN, .wall_ns = CGTUNE_UNKNOWN,
+		.max_ns = CGTUNE_UNKNOWN, .since_ns = CGTUNE_UNKNOWN, .updated_ns = CGTUNE_UNKNOWN,
 		.periods = real_number(name, REAL_CPU, "cpu.stat", "nr_periods"),
 		.throttled = real_number(name, REAL_CPU, "cpu.stat", "nr_throttled"),
 		.throttled_ns = real_number(name, REAL_CPU, "cpu.stat", time) * unit,

@@ -583,6 +583,51 @@ START_TEST(deep_path)
 }
 END_TEST
 
+/* More mounts that show the cgroup than descriptors are closed together: that of mountinfo stays open
+ * until the last line, which shows an ancestor that is tighter. */
+START_TEST(many_mounts_of_the_hierarchy)
+{
+	enum { MOUNTS = 1000, LINE = 64 };
+	char *text = malloc((MOUNTS + 1) * LINE);
+	struct cgtune_limits limits;
+	struct heard heard;
+	size_t n = 0;
+
+	make();
+	for (int i = 0; i < MOUNTS; i++)
+		n += (size_t)sprintf(text + n, "%d 22 0:22 /a /sys/fs/cgroup/a rw - cgroup2 cgroup2 rw\n", 100 + i);
+	sprintf(text + n, "25 22 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	machine_write(&machine, "/proc/self/mountinfo", text);
+	machine_write(&machine, TOP_CPU_MAX, "100000 100000\n");
+	ck_assert_int_eq(check_root(machine.root, "1,000 mounts of one hierarchy", &heard, &limits), 0);
+	ck_assert_uint_eq(heard.warnings, 0);
+	ck_assert_uint_eq(limits.cpu_quota_us, 100000);
+	machine_remove(&machine);
+	free(text);
+}
+END_TEST
+
+/* A container may have its cgroup for a root directory. */
+START_TEST(hierarchy_at_the_root)
+{
+	struct cgtune_limits limits;
+	struct heard heard;
+
+	make();
+	machine_write(&machine, "/proc/self/cgroup", "0::/a\n");
+	machine_write(&machine, "/proc/self/mountinfo",
+		      "25 22 0:22 /b / rw - cgroup2 cgroup2 rw\n"
+		      "26 22 0:22 /a / rw - cgroup2 cgroup2 rw\n"
+		      "27 22 0:22 /a /mnt rw - cgroup2 cgroup2 rw\n");
+	machine_write(&machine, "/cpu.max", "300000 100000\n");
+	machine_write(&machine, "/mnt/cpu.max", "200000 100000\n");
+	ck_assert_int_eq(check_root(machine.root, "a hierarchy at the root", &heard, &limits), 0);
+	ck_assert_uint_eq(limits.cpu_quota_us, 300000);
+	ck_assert_str_eq(limits.cpu_from, "/cpu.max");
+	machine_remove(&machine);
+}
+END_TEST
+
 /* Only root's reading is not stopped by a mode; the fd table may be full for others too. */
 START_TEST(root_that_cannot_be_read)
 {
@@ -644,6 +689,8 @@ int main(void)
 	add(suite, "dotdot", dotdot_in_names, ARRAY_SIZE(dotdots));
 	add(suite, "long", long_lines, ARRAY_SIZE(paths));
 	add(suite, "deep", deep_path, 1);
+	add(suite, "mounts", many_mounts_of_the_hierarchy, 1);
+	add(suite, "hierarchy at the root", hierarchy_at_the_root, 1);
 	add(suite, "roots", root_that_cannot_be_read, 4);
 	add(suite, "empty root", empty_root, 1);
 	add(suite, "mutations", mutations, (size_t)(count + MUTATIONS_OF_A_TREE - 1) / MUTATIONS_OF_A_TREE);

@@ -7,15 +7,15 @@ srcdir=${srcdir:-.}
 lib=$srcdir/lib
 
 # A file includes files of its own line and of those above.
-layers='util sys sys-arch parse grammar cgtune
+layers='util sys sys-arch shared parse grammar cgtune
 file env log names options
-cgroup mount statmount host
+cgroup mount statmount host published
 pass
 levels plan
 limit usage table
 apply runtimes
 limiter limiter-enter limiter-wait limiter-size limiter-stats limiter-adapt
-process change feedback live watch
+process throttle change feedback live watch
 preload-libc preload-mask preload
 preload-next preload-environ preload-counts preload-affinity preload-files preload-open'
 

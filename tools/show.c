@@ -167,7 +167,8 @@ static int read_all(struct show *show)
 	show->throttle.size = sizeof(show->throttle);
 	if ((show->json && !show->why) || cgtune_throttle_read(&quiet, &show->throttle) < 0)
 		show->throttle = (struct cgtune_throttle){
-			sizeof(show->throttle), CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN,
+			.size = sizeof(show->throttle), .periods = CGTUNE_UNKNOWN, .throttled = CGTUNE_UNKNOWN,
+			.throttled_ns = CGTUNE_UNKNOWN, .local_ns = CGTUNE_UNKNOWN, .throttles = CGTUNE_UNKNOWN,
 		};
 	add_rlimit(show);
 	return TOOL_DONE;
