@@ -663,6 +663,18 @@ int cgtune_limiter_resize(struct cgtune_limiter *limiter, uint32_t limit, uint32
 /** cgtune_limiter_close() - refuse from now on, and wake all who wait; those who are in leave as ever */
 void cgtune_limiter_close(struct cgtune_limiter *limiter);
 
+/**
+ * cgtune_limiter_drain() - cgtune_limiter_close(), and wait until those who are in have left
+ * @timeout_ms: how long to wait; 0: just look; -1: for ever
+ *
+ * For the end of a server; again and again, as it likes. Not for a thread that is in itself,
+ * nor for an event loop: that closes, and looks at inflight when somebody leaves. Who left last may
+ * still be in the call: join its thread before cgtune_limiter_free().
+ *
+ * Return: 0: nobody is in; -ETIMEDOUT: somebody still is; -EINVAL.
+ */
+int cgtune_limiter_drain(struct cgtune_limiter *limiter, int timeout_ms);
+
 /** cgtune_limiter_stats() - read the counters; 0; -EINVAL */
 int cgtune_limiter_stats(struct cgtune_limiter *limiter, struct cgtune_limiter_stats *ret);
 

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter-enter - who asks to be admitted: at once, by waiting, by a callback; and leaving */
 #include "limiter.h"
-#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <time.h>
 
 enum { QUEUE = 1 };			/* neither admitted nor refused */
 
@@ -142,22 +139,12 @@ static int request_take(struct cgtune_request *ours, const struct cgtune_request
 /* Put a request that has to wait into the queue. */
 static void wait_from(struct cgtune_limiter *l, struct limiter_state *s, struct cgtune_waiter *w, uint64_t now)
 {
-	uint64_t ms = w->request.timeout_ms > 0 ? (uint64_t)w->request.timeout_ms : l->options.backlog_timeout_ms;
-
 	if (!s->waiting)
 		limiter_rate_look(s, now);
 	w->since_ns = now;
-	w->until_ns = w->request.timeout_ms <= 0 && ms == UINT32_MAX ? UINT64_MAX : now + ms * 1000000;
+	w->until_ns = limiter_until_ns(now, w->request.timeout_ms > 0 ? (uint32_t)w->request.timeout_ms :
+				       l->options.backlog_timeout_ms);
 	limiter_enqueue(s, w);
-}
-
-/* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
-static void sleep_until(struct cgtune_waiter *w, uint32_t state)
-{
-	struct timespec at = { (time_t)(w->until_ns / LIMITER_SECOND_NS), (long)(w->until_ns % LIMITER_SECOND_NS) };
-
-	sys6(SYS_futex, &w->state, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, state,
-	     w->until_ns == UINT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* Woken, and there is no slot any more: sleep again, and be woken or handed the next one. By the
@@ -200,7 +187,7 @@ static int wait_blocked(struct cgtune_limiter *l, struct cgtune_waiter *w)
 		if (w->until_ns <= limiter_now_ns() || (state == LIMITER_WOKEN && !is_passed(l->state, w)))
 			look(l, w);
 		else if (state != LIMITER_WOKEN)
-			sleep_until(w, state);
+			limiter_sleep(&w->state, state, w->until_ns);
 	}
 	return w->result;
 }
@@ -331,6 +318,7 @@ static __attribute__((noinline)) void let_in(struct cgtune_limiter *l)
 		if (!woken)
 			limiter_grant(l, s, now, &batch);
 	}
+	limiter_look_empty(l, s);
 	limiter_unlock(l, &batch);
 	if (woken)
 		limiter_wake(woken);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <time.h>
 
 /* Whose thread it is looks at it without the lock. */
 static void set_state(struct cgtune_waiter *w, uint32_t state)
@@ -76,6 +77,15 @@ void limiter_settle(struct limiter_state *s, struct cgtune_waiter *w, int result
 	}
 	set_state(w, LIMITER_SETTLED);
 	limiter_wake(w);
+}
+
+/* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
+void limiter_sleep(void *word, uint32_t value, uint64_t until_ns)
+{
+	struct timespec at = { (time_t)(until_ns / LIMITER_SECOND_NS), (long)(until_ns % LIMITER_SECOND_NS) };
+
+	sys6(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, until_ns == UINT64_MAX ? NULL : &at,
+	     NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* The sleeper may be gone, and its stack be used for something else, where the worst that a wake-up

@@ -70,6 +70,7 @@ struct limiter_batch {
 struct limiter_state {
 	_Atomic uint64_t word;
 	_Atomic uint64_t left[3];	/* by enum cgtune_outcome */
+	_Atomic uint32_t emptied;	/* times that the last one left since it was closed */
 	pthread_mutex_t lock;		/* over all that follows */
 	bool ready;			/* in this process */
 	uint32_t waiting;
@@ -101,6 +102,11 @@ struct cgtune_limiter {
 };
 
 uint64_t limiter_now_ns(void);
+/* CLOCK_MONOTONIC after so many milliseconds; UINT32_MAX: never. */
+uint64_t limiter_until_ns(uint64_t now, uint32_t ms);
+
+/* Sleep while a word is that, until it is woken, or until that time of limiter_until_ns(). */
+void limiter_sleep(void *word, uint32_t value, uint64_t until_ns);
 
 /* Make one; options are checked and complete, but for the sizes. NULL: out of memory. */
 struct cgtune_limiter *limiter_make(const struct cgtune_limiter_options *options, const struct limiter_sizes *sizes);
@@ -124,6 +130,9 @@ void limiter_adapt(struct cgtune_limiter *limiter, const struct limiter_window *
 
 /* limiter-adapt.c. The next limit, at least 1; not bounded by the static one. */
 uint32_t limiter_law_next(struct limiter_law *law, const struct limiter_window *window, uint32_t limit);
+
+/* With the lock held: wake who waits for a closed limiter to be empty, if it is. */
+void limiter_look_empty(struct cgtune_limiter *limiter, struct limiter_state *state);
 
 /* The limit in force, with the lock held. */
 void limiter_set_limit(struct limiter_state *state, uint32_t limit);

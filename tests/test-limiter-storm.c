@@ -184,7 +184,9 @@ START_TEST(closed_under_load)
 	start(threads, 4);
 	while (atomic_load(&entered) < THREADS)
 		sched_yield();
-	cgtune_limiter_close(limiter);
+	ck_assert_int_eq(cgtune_limiter_drain(limiter, -1), 0);
+	ck_assert_int_eq(atomic_load(&inside), 0);
+	ck_assert_uint_eq(stats_of(limiter).inflight, 0);
 	finish(threads);
 	ck_assert_uint_gt(stats_of(limiter).rejected_closed, 0);
 	cgtune_limiter_free(limiter);

@@ -245,6 +245,42 @@ START_TEST(closed)
 }
 END_TEST
 
+static void *drain(void *limiter)
+{
+	return (void *)(intptr_t)cgtune_limiter_drain(limiter, -1);
+}
+
+START_TEST(drained)
+{
+	struct cgtune_limiter *l = LIMITER(.limit = 3, .backlog = 9);
+	pthread_t drainers[2];
+	void *result;
+
+	visitors_start(visitors, 12, l, &gate);
+	await(l, 3, 9);
+	ck_assert_int_eq(cgtune_limiter_drain(l, 0), -ETIMEDOUT);
+	await(l, 3, 0);
+	ck_assert_int_eq(cgtune_limiter_drain(l, 1), -ETIMEDOUT);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&drainers[i], NULL, drain, l), 0);
+	gate_open(&gate, 3);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(drainers[i], &result), 0);
+		ck_assert_ptr_eq(result, NULL);
+	}
+	ck_assert_int_eq(cgtune_limiter_drain(l, 0), 0);
+	ck_assert_int_eq(cgtune_limiter_try(l), -ESHUTDOWN);
+	ck_assert_uint_eq(stats_of(l).admitted, 3);
+	for (int i = 0; i < 12; i++)
+		pthread_join(visitors[i].thread, NULL);
+	ck_assert_uint_eq(stats_of(l).rejected_closed, 10);
+	expect_empty(l);
+	ck_assert_int_eq(cgtune_limiter_drain(NULL, 0), -EINVAL);
+	ck_assert_int_eq(cgtune_limiter_drain(l, -2), -EINVAL);
+	cgtune_limiter_free(l);
+}
+END_TEST
+
 /* Who waits is admitted in this order: by priority, then as the limiter's order says. */
 START_TEST(order_of_waiters)
 {
@@ -685,6 +721,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, released_by_nobody);
 	tcase_add_test(tcase, outcomes);
 	tcase_add_test(tcase, closed);
+	tcase_add_test(tcase, drained);
 	tcase_add_loop_test(tcase, order_of_waiters, 0, 2);
 	tcase_add_loop_test(tcase, passed_by_so_many, 0, 2);
 	tcase_add_test(tcase, one_slot_is_open);
