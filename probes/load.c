@@ -73,7 +73,10 @@ static int fill_token(struct bpf_object *object)
 
 int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret)
 {
-	struct probe_programs programs = { .rung = rung };
+	bool sleeps = rung >= CGTUNE_PROBE_TRACEPOINT && probe_has_pressure() == 1;
+	struct probe_programs programs = {
+		.rung = rung, .memory_sleeps = sleeps ? PROBE_SLEEPS_SWITCH : PROBE_SLEEPS_UNKNOWN,
+	};
 	unsigned which = rung == CGTUNE_PROBE_FENTRY ? PROBE_OBJECT_TYPED : PROBE_OBJECT_UNTYPED;
 	int cpus = libbpf_num_possible_cpus(), r;
 
@@ -83,7 +86,7 @@ int probe_programs_load(const struct cgtune_probe_options *options, uint32_t run
 	if (!programs.object)
 		return -errno;
 	choose(programs.object, rung);
-	r = probe_object_set(programs.object, options, cpus);
+	r = probe_object_set(programs.object, options, cpus, sleeps);
 	if (r == 0)
 		r = bpf_object__load(programs.object);
 	if (r == 0)

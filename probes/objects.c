@@ -57,13 +57,15 @@ struct bpf_object *probe_object_open(unsigned which, bool fetch)
 /* In the order of slot.bpf.h. */
 struct constants {
 	uint32_t slots;
-	uint64_t subtree, min_event_ns;
+	uint64_t subtree, min_event_ns, memory_subtree, sleeps_at_switch;
 };
 
-int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus)
+int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus,
+		     bool sleeps_at_switch)
 {
 	struct constants constants = {
 		.slots = options->slots, .subtree = options->subtree, .min_event_ns = options->min_event_ns,
+		.memory_subtree = options->memory_subtree, .sleeps_at_switch = sleeps_at_switch,
 	};
 	struct bpf_map *map;
 	int r = 0;

@@ -19,7 +19,7 @@ struct {
 
 static inline struct probe_slot *slot_of_tg(struct task_group *tg)
 {
-	union probe_element *e = slot_of(__builtin_preserve_access_index(&tg->css));
+	union probe_element *e = slot_of(__builtin_preserve_access_index(&tg->css), 0, subtree);
 
 	return e ? &e->slot : 0;
 }

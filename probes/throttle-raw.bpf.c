@@ -3,6 +3,7 @@
 #define RAW
 #include "stop.bpf.h"
 #include "watch.bpf.h"
+#include "sleep.bpf.h"
 
 /* kprobe: as the rung fentry, the argument kept from entry to exit (interrupts are off). */
 struct entry {
@@ -78,10 +79,13 @@ int BPF_KRETPROBE(kprobe_ended)
 	return 0;
 }
 
-/* tracepoint: the fast path, of nearly every switch, is two plain loads. */
+/* tracepoint: the fast path, of nearly every switch, is two plain loads, and two bits for sleeps over memory.high. */
 SEC("tp_btf/sched_switch")
-int BPF_PROG(tracepoint_switch, bool preempt, struct task_struct *prev)
+int BPF_PROG(tracepoint_switch, bool preempt, struct task_struct *prev, struct task_struct *after)
 {
+	if (sleeps_at_switch)
+		switched(ctx, !preempt && BPF_CORE_READ_BITFIELD(prev, in_memstall),
+			 BPF_CORE_READ_BITFIELD(after, in_memstall));
 	return watch(ctx, 1, prev->se.cfs_rq->throttle_count, bpf_get_smp_processor_id(), AT_SWITCH);
 }
 
@@ -111,8 +115,10 @@ int BPF_PROG(tracepoint_csd)
 
 /* raw: the same without types. */
 SEC("raw_tp/sched_switch")
-int BPF_PROG(raw_switch, bool preempt, struct task_struct *prev)
+int BPF_PROG(raw_switch, bool preempt, struct task_struct *prev, struct task_struct *after)
 {
+	if (sleeps_at_switch)
+		switched(ctx, !preempt && READ_BITS(prev, in_memstall), READ_BITS(after, in_memstall));
 	return watch(ctx, 1, READ(prev, se.cfs_rq, throttle_count), bpf_get_smp_processor_id(), AT_SWITCH);
 }
 
