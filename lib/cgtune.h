@@ -373,7 +373,7 @@ int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage 
  * cgtune_throttle_read() - read what the CPU quota has done
  *
  * Where a probe is started and this user may read it, its array is mapped: once,
- * for good, about 1 MB that nobody but the kernel's programs can write. With
+ * for good, about 2 MB that nobody but the kernel's programs can write. With
  * CGTUNE_MAPPED in the flags, for this process and not another, later calls then
  * take what it counts from there: no system call, no lock, no page fault, well
  * below 1 us, so that it can be done before and after each request. The process's
