@@ -20,12 +20,8 @@
 #include <sys/mman.h>
 
 #define MOST_SLOTS 32768
+#define COPY_TRIES 1024
 #define STATUS_MOST (UINT64_C(1) << 20)
-
-static uint64_t load(const __u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
 
 /* Whether a seccomp(2) filter may kill this thread for bpf(2). Not to know is to fear it. */
 static bool is_filtered(void)
@@ -113,7 +109,7 @@ static bool map_array(int fd, struct published_view *ret)
 
 static bool counts_on(const struct published_view *view)
 {
-	return load(&view->elements->header.stopped_ns) == 0;
+	return probe_load(&view->elements->header.stopped_ns) == 0;
 }
 
 static bool is_same(const struct published_view *view, const struct statx *pin)
@@ -198,12 +194,13 @@ static void leave(struct published *p)
 	atomic_fetch_sub(&p->readers, 1);
 }
 
-/* Whether a slot was one owner's all the time. */
+/* Whether it is that owner's slot still, and its counts could be had, all of one moment. */
 static bool take_slot(const struct published_view *view, uint32_t i, uint64_t serial, struct published_counts *ret)
 {
-	const struct probe_slot *slot = &view->elements[1 + i].slot;
+	union probe_element copy;
+	const struct probe_slot *slot = &copy.slot;
 
-	if (!serial || load(&slot->owner.serial) != serial)
+	if (probe_copy_half(view->elements, view->slots, i, COPY_TRIES, &copy) != 1 || slot->owner.serial != serial)
 		return false;
 	*ret = (struct published_counts){
 		.throttles = slot->throttles, .episodes = slot->episodes, .wall_ns = slot->wall_ns,
@@ -215,8 +212,7 @@ static bool take_slot(const struct published_view *view, uint32_t i, uint64_t se
 		ret->throttled = slot->nr_throttled;
 		ret->throttled_ns = slot->kernel_ns;
 	}
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return load(&slot->owner.serial) == serial && load(&slot->owner.claim) == serial;
+	return true;
 }
 
 /* Nothing has happened to a group that has no slot, if the probe saw all. */
@@ -224,7 +220,7 @@ static int take_none(const struct published_view *view, struct published_counts 
 {
 	const struct probe_header *header = &view->elements->header;
 
-	if (header->subtree || load(&header->overflow) || load(&header->lost))
+	if (header->subtree || probe_load(&header->overflow) || probe_load(&header->lost))
 		return -ENODATA;
 	*ret = (struct published_counts){
 		.since_ns = header->loaded_ns, .periods = CGTUNE_UNKNOWN, .throttled = CGTUNE_UNKNOWN,
@@ -237,10 +233,12 @@ static int take_none(const struct published_view *view, struct published_counts 
 static uint32_t look_for(const struct published_view *view, const struct published_group *group, uint64_t *serial)
 {
 	for (uint32_t i = 0; i < view->slots; i++) {
-		const struct probe_owner *owner = &view->elements[1 + i].slot.owner;
+		__u64 claim;
+		const union probe_element *half = probe_half(view->elements, view->slots, i, &claim);
 
-		*serial = load(&owner->serial);
-		if (*serial && owner->cgroup == group->cgroup && owner->hierarchy == group->hierarchy)
+		*serial = claim >> 1;
+		if (half && half->slot.owner.cgroup == group->cgroup &&
+		    half->slot.owner.hierarchy == group->hierarchy)
 			return i;
 	}
 	*serial = 0;
@@ -272,7 +270,7 @@ void published_remember(struct published *p, const struct published_group *own)
 	if (own)
 		p->own = *own;
 	if (own && view) {
-		atomic_store(&p->epoch, load(&view->elements->header.epoch));
+		atomic_store(&p->epoch, probe_load(&view->elements->header.epoch));
 		atomic_store(&p->slot, look_for(view, own, &serial));
 		atomic_store(&p->serial, serial);
 		atomic_store(&p->known, view == atomic_load(&p->current));
@@ -296,7 +294,7 @@ int published_own(struct published *p, struct published_counts *ret)
 	slot = atomic_load(&p->slot);
 	if (view && serial && slot < view->slots)
 		r = take_slot(view, slot, serial, ret) ? 0 : -ENODATA;
-	else if (view && !serial && load(&view->elements->header.epoch) == atomic_load(&p->epoch))
+	else if (view && !serial && probe_load(&view->elements->header.epoch) == atomic_load(&p->epoch))
 		r = take_none(view, ret);
 	leave(p);
 	return r;

@@ -234,12 +234,13 @@ int cgtune_probe_stop(const struct cgtune_probe_options *options);
 /**
  * cgtune_probe_read() - the counts of a cgroup
  *
- * Returns: 0; -ENODATA: nothing has happened to it since the start; -EAGAIN:
- * it changed all the time.
+ * They are of one moment. Returns: 0; -ENODATA: nothing has happened to it since
+ * the start; -EAGAIN: the CPU that is changing them has not run for a millisecond
+ * or so, as that of a virtual machine may: to be tried again.
  */
 int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, struct cgtune_stalls *ret);
 
-/** cgtune_probe_next() - the counts of the next cgroup that has any; *cursor begins at 0. 1, or 0 at the end */
+/** cgtune_probe_next() - the counts of the next cgroup that has any; *cursor begins at 0. 1; 0 at the end; -EAGAIN as above */
 int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret);
 
 /**

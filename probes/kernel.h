@@ -52,7 +52,9 @@ struct task_struct {
 	unsigned in_iowait:1, in_memstall:1;
 };
 struct task_struct___5_13 { long state; };
-struct rq { __u64 clock; int cpu; struct task_struct *curr; };
+struct raw_spinlock { struct { int value; } raw_lock; };	/* its first word, which is 0 when nobody holds it */
+struct rq { struct raw_spinlock __lock; __u64 clock; int cpu; struct task_struct *curr; };
+struct rq___before_5_14 { struct raw_spinlock lock; };
 struct cfs_rq {
 	struct sched_entity *curr;
 	struct rq *rq;
@@ -71,6 +73,11 @@ struct mem_cgroup {
 };
 struct oom_control { struct mem_cgroup *memcg; };
 #pragma clang attribute pop
+
+/* Set before load, so that the verifier knows it. */
+#define CONSTANT const volatile
+/* x &= bits, of the very register that the verifier looks at next. */
+#define MASK(x, bits) asm volatile("%0 &= " #bits : "+r"(x))
 
 #define __VMLINUX_H__
 #include <bpf/bpf_helpers.h>

@@ -36,12 +36,16 @@ _public_ int cgtune_probe_read_memory(struct cgtune_probe *probe, uint64_t cgrou
 {
 	union probe_element element;
 	struct cgtune_memory_stalls stalls;
+	int r;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	if (probe->memory_rung == PROBE_NONE)
 		return -EOPNOTSUPP;
-	if (!probe_find(probe, cgroup, hierarchy, true, &element) || !has_any(&element.memory))
+	r = probe_find(probe, cgroup, hierarchy, true, &element);
+	if (r < 0)
+		return r;
+	if (!has_any(&element.memory))
 		return -ENODATA;
 	to_stalls(probe, &element.memory, &stalls);
 	util_struct_out(ret, &stalls, sizeof(stalls));
@@ -56,7 +60,11 @@ _public_ int cgtune_probe_next_memory(struct cgtune_probe *probe, uint32_t *curs
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	for (uint32_t i = *cursor; i < probe->slots; i++) {
-		if (!probe_copy(probe, probe->slots + i, &element) || !has_any(&element.memory))
+		int r = probe_copy(probe, probe->slots + i, &element);
+
+		if (r < 0)
+			return r;
+		if (r == 0 || !has_any(&element.memory))
 			continue;
 		to_stalls(probe, &element.memory, &stalls);
 		util_struct_out(ret, &stalls, sizeof(stalls));

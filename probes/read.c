@@ -17,16 +17,7 @@
 #include <unistd.h>
 
 #define READ_TRIES 64
-
-static uint64_t load(const __u64 *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static const struct probe_slot *slot_at(const struct cgtune_probe *probe, uint32_t i)
-{
-	return &probe->elements[1 + i].slot;
-}
+#define COPY_TRIES 16384
 
 static uint32_t place(const struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy)
 {
@@ -36,16 +27,17 @@ static uint32_t place(const struct cgtune_probe *probe, uint64_t cgroup, uint32_
 /* Twice as many places as slots: one is always free. */
 static void make_index(struct cgtune_probe *probe)
 {
-	uint64_t epoch = load(&probe->elements->header.epoch);
+	uint64_t epoch = probe_load(&probe->elements->header.epoch);
 
 	memset(probe->index, 0, sizeof(probe->index[0]) * (probe->mask + 1));
 	for (uint32_t i = 1; i < 2 * probe->slots; i++) {
-		const struct probe_owner *owner = &slot_at(probe, i)->owner;
+		__u64 claim;
+		const union probe_element *half = probe_half(probe->elements, probe->slots, i, &claim);
 		uint32_t at;
 
-		if (!load(&owner->serial))
+		if (!half)
 			continue;
-		for (at = place(probe, owner->cgroup, owner->hierarchy); probe->index[at]; at = (at + 1) & probe->mask)
+		for (at = place(probe, half->slot.owner.cgroup, half->slot.owner.hierarchy); probe->index[at]; at = (at + 1) & probe->mask)
 			;
 		probe->index[at] = i;
 	}
@@ -158,17 +150,11 @@ _public_ void cgtune_probe_close(struct cgtune_probe *probe)
 	munmap(probe, probe->index_bytes);
 }
 
-/* Whether the copy is of one owner, and not of one that came meanwhile. */
-bool probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret)
+int probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret)
 {
-	const struct probe_slot *slot = slot_at(probe, i);
-	uint64_t serial = load(&slot->owner.serial);
+	int r = probe_copy_half(probe->elements, probe->slots, i, COPY_TRIES, ret);
 
-	if (!serial)
-		return false;
-	memcpy(ret, slot, sizeof(*slot));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return load(&slot->owner.serial) == serial && load(&slot->owner.claim) == serial;
+	return r < 0 ? -EAGAIN : r;
 }
 
 /* On the tracepoint rungs stops may be noticed late or not at all: the sum is the kernel's own. */
@@ -195,18 +181,21 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
 
-bool probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory,
-		union probe_element *ret)
+int probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory, union probe_element *ret)
 {
 	uint32_t at, i;
 
-	if (probe->epoch != load(&probe->elements->header.epoch))
+	if (probe->epoch != probe_load(&probe->elements->header.epoch))
 		make_index(probe);
-	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask)
-		if (memory == (i >= probe->slots) && probe_copy(probe, i, ret) &&
-		    ret->slot.owner.cgroup == cgroup && ret->slot.owner.hierarchy == hierarchy)
-			return true;
-	return false;
+	for (at = place(probe, cgroup, hierarchy); (i = probe->index[at]); at = (at + 1) & probe->mask) {
+		int r = memory == (i >= probe->slots) ? probe_copy(probe, i, ret) : 0;
+
+		if (r < 0)
+			return r;
+		if (r == 1 && ret->slot.owner.cgroup == cgroup && ret->slot.owner.hierarchy == hierarchy)
+			return 0;
+	}
+	return -ENODATA;
 }
 
 _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy,
@@ -214,11 +203,13 @@ _public_ int cgtune_probe_read(struct cgtune_probe *probe, uint64_t cgroup, uint
 {
 	union probe_element element;
 	struct cgtune_stalls stalls;
+	int r;
 
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
-	if (!probe_find(probe, cgroup, hierarchy, false, &element))
-		return -ENODATA;
+	r = probe_find(probe, cgroup, hierarchy, false, &element);
+	if (r < 0)
+		return r;
 	to_stalls(probe, &element.slot, &stalls);
 	util_struct_out(ret, &stalls, sizeof(stalls));
 	return 0;
@@ -232,7 +223,11 @@ _public_ int cgtune_probe_next(struct cgtune_probe *probe, uint32_t *cursor, str
 	if (util_struct_check(ret, sizeof(stalls)) < 0)
 		return -EINVAL;
 	for (uint32_t i = *cursor; i < probe->slots; i++) {
-		if (!probe_copy(probe, i, &element))
+		int r = probe_copy(probe, i, &element);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
 			continue;
 		to_stalls(probe, &element.slot, &stalls);
 		util_struct_out(ret, &stalls, sizeof(stalls));
@@ -248,19 +243,20 @@ static const struct probe_event *event_at(const struct cgtune_probe *probe, uint
 	return &probe->elements[PROBE_RING(probe->slots) + n / PROBE_EVENTS_PER_ELEMENT].events[n % PROBE_EVENTS_PER_ELEMENT];
 }
 
-/* 1: it is event n; 0: not written yet; -1: overwritten. */
+/* 1: it is event n; 0: not written yet; -1: overwritten; -2: left out, as half a round has gone since. */
 static int copy_event(const struct cgtune_probe *probe, uint64_t n, struct probe_event *ret)
 {
 	const struct probe_event *event = event_at(probe, n);
-	uint64_t seq = load(&event->seq);
+	uint64_t behind;
 
-	if (seq == n + 1) {
+	if (probe_load(&event->seq) == n + 1) {
 		memcpy(ret, event, sizeof(*ret));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (load(&event->seq) == n + 1)
+		if (probe_load(&event->seq) == n + 1)
 			return 1;
 	}
-	return load(&probe->elements->header.head) > n + PROBE_EVENTS ? -1 : 0;
+	behind = util_sub(probe_load(&probe->elements->header.head), n);
+	return behind > PROBE_EVENTS ? -1 : behind > PROBE_EVENTS / 2 ? -2 : 0;
 }
 
 _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *cursor, struct cgtune_stall_event *ret)
@@ -274,12 +270,13 @@ _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *curso
 	for (int i = 0; i < READ_TRIES; i++) {
 		int r;
 
-		head = load(&probe->elements->header.head);
+		head = probe_load(&probe->elements->header.head);
 		if (head > n + PROBE_EVENTS)
 			n = head - PROBE_EVENTS;
 		r = copy_event(probe, n, &event);
 		if (r == 0)
 			return 0;
+		n += r == -2;
 		if (r < 0)
 			continue;
 		out.number = n;
@@ -306,9 +303,9 @@ _public_ int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_
 	const struct probe_header *header = &probe->elements->header;
 	struct cgtune_probe_state state = {
 		.size = sizeof(state), .rung = probe->rung, .slots = probe->slots, .loaded_ns = header->loaded_ns,
-		.stopped_ns = load(&header->stopped_ns), .subtree = header->subtree,
-		.min_event_ns = header->min_event_ns, .groups = load(&header->epoch), .events = load(&header->head),
-		.overflow = load(&header->overflow), .unpaired = load(&header->unpaired), .lost = load(&header->lost),
+		.stopped_ns = probe_load(&header->stopped_ns), .subtree = header->subtree,
+		.min_event_ns = header->min_event_ns, .groups = probe_load(&header->epoch), .events = probe_load(&header->head),
+		.overflow = probe_load(&header->overflow), .unpaired = probe_load(&header->unpaired), .lost = probe_load(&header->lost),
 		.memory_rung = probe->memory_rung, .memory_sleeps = probe->memory_sleeps,
 	};
 

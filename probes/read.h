@@ -16,10 +16,9 @@ struct cgtune_probe {
 	uint32_t index[];		/* hash of cgroup and hierarchy -> slot; 0: free */
 };
 
-/* Slot i, from slots on of the memory controller; false: nobody's. */
-bool probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret);
-/* That of a group; false: it has none. */
-bool probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory,
-		union probe_element *ret);
+/* Slot i, from slots on of the memory controller, of one owner and of one moment: 1; 0: nobody's; -EAGAIN. */
+int probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element *ret);
+/* That of a group: 0; -ENODATA: it has none; -EAGAIN. */
+int probe_find(struct cgtune_probe *probe, uint64_t cgroup, uint32_t hierarchy, bool memory, union probe_element *ret);
 
 #endif

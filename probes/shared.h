@@ -5,7 +5,11 @@
  *   element 0                  struct probe_header
  *   1 .. slots                 struct probe_slot of the cpu controller's css ids 0 .. slots - 1
  *   .. 2 * slots               struct probe_memory of the memory controller's css ids 0 .. slots - 1
+ *   .. 4 * slots               the other halves of both
  *   the rest                   ring of struct probe_event
+ *
+ * A group counts in one of the two, and the next that gets its id in the other,
+ * which was cleared long before: claim, in the first, says in which.
  *
  * One element per group, and not one large one: the kernel bounds an element's
  * size to 4 MiB, and looking an element up is a bounds check that it makes itself.
@@ -23,6 +27,7 @@
 #define PROBE_EVENTS 1024
 #define PROBE_HIST 32
 #define PROBE_COMM 16
+#define PROBE_WRITING (1ULL << 63)
 
 enum probe_rung { PROBE_NONE, PROBE_FENTRY, PROBE_KPROBE, PROBE_TRACEPOINT, PROBE_RAW };
 enum probe_kind { PROBE_THROTTLE = 1, PROBE_HIGH_SLEEP, PROBE_OOM_KILL };
@@ -51,14 +56,16 @@ struct probe_header {
 	__u64 stopped_ns;		/* the probe was stopped then; 0: it runs */
 };
 
-/* Whose slot it is. serial is written last. */
+/* Whose slot it is. serial is written last; begun and done differ while a program changes the counts. */
 struct probe_owner {
-	__u64 claim;
+	__u64 claim;			/* in the first of the two: serial_nr << 1 | which of them is in use */
 	__u64 serial;			/* css->serial_nr; 0: nobody's */
 	__u64 cgroup;			/* inode number of its directory */
 	__u32 hierarchy;		/* first field of /proc/PID/cgroup */
 	__u32 level;
 	__u64 updated_ns;		/* CLOCK_MONOTONIC of the last change */
+	__u64 begun;
+	__u64 done;
 };
 
 struct probe_slot {
@@ -100,7 +107,7 @@ struct probe_memory {
 };
 
 struct probe_event {
-	__u64 seq;			/* number + 1, written last */
+	__u64 seq;			/* number + 1; with PROBE_WRITING until all of it is there */
 	__u64 ended_ns;			/* CLOCK_MONOTONIC */
 	__u64 duration_ns;
 	__u64 limit;			/* the group whose limit it was */
@@ -121,19 +128,60 @@ union probe_element {
 	struct probe_header header;
 	struct probe_slot slot;
 	struct probe_memory memory;
-	struct probe_event events[PROBE_ELEMENT / sizeof(struct probe_event)];
+	struct probe_event events[PROBE_EVENTS_PER_ELEMENT];
 	unsigned char bytes[PROBE_ELEMENT];
 };
 
 /* The layout is the ABI: another is another PROBE_ABI. */
 _Static_assert(sizeof(struct probe_header) == 112, "header");
-_Static_assert(sizeof(struct probe_owner) == 40, "owner");
-_Static_assert(sizeof(struct probe_slot) == 416, "slot");
-_Static_assert(sizeof(struct probe_memory) == 384, "memory");
+_Static_assert(sizeof(struct probe_owner) == 56, "owner");
+_Static_assert(sizeof(struct probe_slot) == 432, "slot");
+_Static_assert(sizeof(struct probe_memory) == 400, "memory");
 _Static_assert(sizeof(struct probe_event) == 128, "event");
 _Static_assert(sizeof(union probe_element) == PROBE_ELEMENT, "element");
+_Static_assert(sizeof(struct probe_memory) <= sizeof(struct probe_slot), "what is copied");
 
-#define PROBE_RING(slots) (1 + 2 * (slots))
-#define PROBE_ELEMENTS(slots) (PROBE_RING(slots) + PROBE_EVENTS / (PROBE_ELEMENT / sizeof(struct probe_event)))
+/* The element of a slot's half: that which claim says. */
+#define PROBE_HALF(slots, slot, claim) (1 + (slot) + ((claim) & 1 ? 2 * (slots) : 0))
+#define PROBE_RING(slots) (1 + 4 * (slots))
+#define PROBE_ELEMENTS(slots) (PROBE_RING(slots) + PROBE_EVENTS / PROBE_EVENTS_PER_ELEMENT)
+
+#ifndef __bpf__
+static inline __u64 probe_load(const __u64 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* The half of a slot that is in use, and what claims it; NULL: nobody does, or not yet. */
+static inline const union probe_element *probe_half(const union probe_element *elements, __u32 slots, __u32 slot,
+						    __u64 *claim)
+{
+	const union probe_element *half;
+
+	*claim = probe_load(&elements[PROBE_HALF(slots, slot, 0)].slot.owner.claim);
+	half = &elements[PROBE_HALF(slots, slot, *claim)];
+	return *claim && probe_load(&half->slot.owner.serial) == *claim >> 1 ? half : (void *)0;
+}
+
+/* A copy of one owner and of one moment: 1; 0: the slot is nobody's; -1: a program was at it all the time. */
+static inline int probe_copy_half(const union probe_element *elements, __u32 slots, __u32 slot, int tries,
+				  union probe_element *ret)
+{
+	while (tries--) {
+		__u64 claim, now, done;
+		const union probe_element *half = probe_half(elements, slots, slot, &claim);
+
+		if (!half)
+			return 0;
+		done = probe_load(&half->slot.owner.done);
+		__builtin_memcpy(ret, half, sizeof(struct probe_slot));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (probe_load(&half->slot.owner.begun) == done && probe_half(elements, slots, slot, &now) == half &&
+		    now == claim)
+			return 1;
+	}
+	return -1;
+}
+#endif
 
 #endif

@@ -10,7 +10,9 @@
 #define FIRST_SLOT 0				/* of the slots, that of css id 0 */
 #endif
 
-#define CLAIM_SPINS 200
+#define LOCK_SPINS 1000
+#define LOCK_ROUNDS 200
+#define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 
 struct {
@@ -21,10 +23,9 @@ struct {
 	__type(value, union probe_element);
 } shared SEC(".maps");
 
-/* Set before load, so that the verifier knows them. */
-const volatile __u32 slots = 0;
-const volatile __u64 subtree = 0;
-const volatile __u64 min_event_ns = 0;
+CONSTANT __u32 slots = 0;
+CONSTANT __u64 subtree = 0;
+CONSTANT __u64 min_event_ns = 0;
 
 static inline union probe_element *element(__u32 index)
 {
@@ -35,6 +36,15 @@ static inline void add(__u64 *counter, __u64 n)
 {
 	__sync_fetch_and_add(counter, n);
 }
+
+static inline void count_in_header(__u64 offset)
+{
+	union probe_element *e = element(0);
+
+	if (e)
+		add((__u64 *)(e->bytes + offset), 1);
+}
+#define COUNT(member) count_in_header(__builtin_offsetof(struct probe_header, member))
 
 #ifndef NO_FETCH
 static inline __u64 fetch_add(__u64 *value, __u64 n)
@@ -47,10 +57,22 @@ static inline bool swap(__u64 *value, __u64 old, __u64 new)
 {
 	return __sync_val_compare_and_swap(value, old, new) == old;
 }
+
+static inline void raise_to(__u64 *most, __u64 value)
+{
+	for (int i = 0; i < SWAP_TRIES; i++) {
+		__u64 old = *(volatile __u64 *)most;
+
+		if (value <= old || swap(most, old, value))
+			return;
+	}
+	COUNT(lost);
+}
 #else
 /*
  * Before Linux 5.12 no atomic operation of BPF gives the old value back, and a
- * spin lock is not for tracing: a queue that holds one token is the lock.
+ * spin lock is not for tracing: a queue that holds one token is the lock. As with
+ * the kernel's own, who waits waits for a CPU that may not be running: 10 ms or so.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -58,13 +80,23 @@ struct {
 	__type(value, __u32);
 } token SEC(".maps");
 
-static __noinline int lock(void)
+/* Global, so that the verifier looks at them once. */
+__noinline int lock_soon(void)
 {
 	__u32 held;
 
-	for (int i = 0; i < CLAIM_SPINS; i++)
+	for (int i = 0; i < LOCK_SPINS; i++)
 		if (bpf_map_pop_elem(&token, &held) == 0)
 			return 1;
+	return 0;
+}
+
+__noinline int lock(void)
+{
+	for (int i = 0; i < LOCK_ROUNDS; i++)
+		if (lock_soon())
+			return 1;
+	COUNT(lost);
 	return 0;
 }
 
@@ -75,12 +107,13 @@ static inline void unlock(void)
 	bpf_map_push_elem(&token, &held, BPF_ANY);
 }
 
+/* Without the lock the sum is right, but two CPUs may be told the same old value. */
 static inline __u64 fetch_add(__u64 *value, __u64 n)
 {
 	bool locked = lock();
 	__u64 old = *(volatile __u64 *)value;
 
-	*(volatile __u64 *)value = old + n;
+	add(value, n);
 	if (locked)
 		unlock();
 	return old;
@@ -88,24 +121,26 @@ static inline __u64 fetch_add(__u64 *value, __u64 n)
 
 static inline bool swap(__u64 *value, __u64 old, __u64 new)
 {
-	bool locked = lock(), same = *(volatile __u64 *)value == old;
+	bool same;
 
+	if (!lock())
+		return false;
+	same = *(volatile __u64 *)value == old;
 	if (same)
 		*(volatile __u64 *)value = new;
-	if (locked)
-		unlock();
+	unlock();
 	return same;
 }
-#endif
 
-static inline void count_in_header(__u64 offset)
+static inline void raise_to(__u64 *most, __u64 value)
 {
-	union probe_element *e = element(0);
-
-	if (e)
-		add((__u64 *)(e->bytes + offset), 1);
+	if (value <= *(volatile __u64 *)most || !lock())
+		return;
+	if (value > *(volatile __u64 *)most)
+		*(volatile __u64 *)most = value;
+	unlock();
 }
-#define COUNT(member) count_in_header(__builtin_offsetof(struct probe_header, member))
+#endif
 
 static inline bool in_subtree(struct cgroup_subsys_state *css)
 {
@@ -128,53 +163,70 @@ static inline void clear(union probe_element *e)
 }
 
 /*
- * The element of that group, cleared if it was another's; NULL: none. A css id
- * is given again after its group is gone, serial_nr never (kernel/cgroup/cgroup.c).
+ * Give the group its half of the slot, the one that its predecessor has not. What
+ * that one left is cleared for the group after this, which comes a grace period of
+ * RCU after this program at the earliest: nobody ever waits for a half to be
+ * cleared. Returns what is claimed then, by whatever CPU and group.
+ */
+static inline __u64 claim(union probe_element *first, __u32 id, __u64 claimed, __u64 serial)
+{
+	__u64 new = serial << 1 | (claimed ? ~claimed & 1 : 0);
+	union probe_element *left;
+
+	if (claimed >> 1 > serial)
+		return claimed;
+	if (!swap(&first->slot.owner.claim, claimed, new))
+		return *(volatile __u64 *)&first->slot.owner.claim;
+	left = claimed ? element(PROBE_HALF(slots, FIRST_SLOT + id, claimed)) : 0;
+	if (left)
+		clear(left);
+	return new;
+}
+
+/* CPUs that see a group for the first time at the same time write the same. */
+static inline void own(struct probe_owner *owner, struct cgroup *cgroup, __u64 serial)
+{
+	__u64 old = *(volatile __u64 *)&owner->serial;
+
+	if (old == serial)
+		return;
+	owner->cgroup = READ(cgroup, kn, id);
+	owner->hierarchy = READ(cgroup, root, hierarchy_id);
+	owner->level = READ(cgroup, level);
+	if (swap(&owner->serial, old, serial))
+		COUNT(epoch);
+}
+
+/*
+ * The element of that group; NULL: none. A css id is given again after its group
+ * is gone, serial_nr never (kernel/cgroup/cgroup.c).
  */
 static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 {
 	struct cgroup *cgroup = READ(css, cgroup);
 	__u32 id = READ(css, id);
-	__u64 serial = READ(css, serial_nr), old;
+	__u64 serial = READ(css, serial_nr), claimed;
 	union probe_element *e;
-	struct probe_owner *owner;
 
 	if (!cgroup || !in_subtree(css))		/* an autogroup has no cgroup */
 		return 0;
-	e = id < slots ? element(1 + FIRST_SLOT + id) : 0;
+	e = id < slots ? element(PROBE_HALF(slots, FIRST_SLOT + id, 0)) : 0;
 	if (!e) {
 		COUNT(overflow);
 		return 0;
 	}
-	owner = &e->slot.owner;
-	old = *(volatile __u64 *)&owner->claim;
-	if (*(volatile __u64 *)&owner->serial == serial)
-		return e;
-	if (old < serial && swap(&owner->claim, old, serial)) {
-		*(volatile __u64 *)&owner->serial = 0;
-		clear(e);
-		owner->cgroup = READ(cgroup, kn, id);
-		owner->hierarchy = READ(cgroup, root, hierarchy_id);
-		owner->level = READ(cgroup, level);
-		swap(&owner->serial, 0, serial);
-		COUNT(epoch);
-		return e;
+	claimed = *(volatile __u64 *)&e->slot.owner.claim;
+	if (claimed >> 1 != serial)
+		claimed = claim(e, id, claimed, serial);
+	if (claimed >> 1 != serial) {			/* it is gone, and another has its id */
+		COUNT(unpaired);
+		return 0;
 	}
-	for (int i = 0; i < CLAIM_SPINS; i++)		/* another CPU is at it */
-		if (*(volatile __u64 *)&owner->serial == serial)
-			return e;
-	COUNT(lost);
-	return 0;
-}
-
-static inline void raise_to(__u64 *most, __u64 value)
-{
-	for (int i = 0; i < 4; i++) {
-		__u64 old = *(volatile __u64 *)most;
-
-		if (value <= old || swap(most, old, value))
-			return;
-	}
+	if (claimed & 1)
+		e = element(PROBE_HALF(slots, FIRST_SLOT + id, 1));
+	if (e)
+		own(&e->slot.owner, cgroup, serial);
+	return e;
 }
 
 static inline void count_length(__u64 *hist, __u64 ns)
@@ -187,8 +239,20 @@ static inline void count_length(__u64 *hist, __u64 ns)
 			us >>= step;
 			bucket += step;
 		}
-	asm volatile("%0 &= 31" : "+r"(bucket));	/* the register that the verifier looks at */
+	MASK(bucket, 31);
 	add(hist + bucket, 1);
+}
+
+/* Around all that changes what a reader wants to be of one moment. */
+static inline void begin_change(struct probe_owner *owner)
+{
+	add(&owner->begun, 1);
+}
+
+static inline void end_change(struct probe_owner *owner)
+{
+	owner->updated_ns = bpf_ktime_get_ns();
+	add(&owner->done, 1);
 }
 
 struct victim {
@@ -197,12 +261,13 @@ struct victim {
 	char comm[PROBE_COMM];
 };
 
+/* Its place in the ring is the writer's from the first swap to the last: who comes a whole round later loses his event. */
 static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 duration, struct victim *victim,
 			__u32 cpu)
 {
 	union probe_element *header = element(0), *e;
 	struct probe_event *event;
-	__u64 n;
+	__u64 n, seq;
 
 	if (!header || (duration < min_event_ns && kind != PROBE_OOM_KILL))
 		return;
@@ -211,7 +276,11 @@ static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 d
 	if (!e)
 		return;
 	event = e->events + n % PROBE_EVENTS_PER_ELEMENT;
-	*(volatile __u64 *)&event->seq = 0;
+	seq = *(volatile __u64 *)&event->seq;
+	if (seq > n || !swap(&event->seq, seq, PROBE_WRITING | (n + 1))) {
+		COUNT(lost);
+		return;
+	}
 	event->ended_ns = bpf_ktime_get_ns();
 	event->duration_ns = duration;
 	event->limit = limit->cgroup;
@@ -225,7 +294,7 @@ static inline void tell(enum probe_kind kind, struct probe_owner *limit, __u64 d
 		__builtin_memcpy(event->comm, victim->comm, PROBE_COMM);
 	else
 		__builtin_memset(event->comm, 0, PROBE_COMM);
-	swap(&event->seq, 0, n + 1);
+	swap(&event->seq, PROBE_WRITING | (n + 1), n + 1);
 }
 
 /* Attached to nothing: run once, when the probe is stopped, since only programs can write into a frozen array. */

@@ -5,7 +5,11 @@
 
 #include "slot.bpf.h"
 
-/* Who was stopped, until it is known for how long. Allocated at load: this runs under the run queue's lock. */
+/*
+ * The stops that have begun, and who was stopped, until it is known for how long: an
+ * end without a beginning is found out by that. Allocated at load: this runs under
+ * the run queue's lock.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 8192);
@@ -20,65 +24,65 @@ static inline struct probe_slot *slot_of_tg(struct task_group *tg)
 	return e ? &e->slot : 0;
 }
 
-static inline void note_victim(struct task_group *tg, struct task_struct *task, __u32 cpu)
+static inline void note_victim(struct task_struct *task, struct victim *victim)
 {
 	struct task_group *leaf = READ(task, se.cfs_rq, tg);
-	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
 	struct probe_slot *slot = slot_of_tg(leaf);
-	struct victim victim = {
-		.leaf = slot ? slot->owner.cgroup : 0,
-		.pid = READ(task, pid),
-		.tgid = READ(task, tgid),
-	};
 
-	bpf_get_current_comm(victim.comm, sizeof(victim.comm));
+	victim->leaf = slot ? slot->owner.cgroup : 0;
+	victim->pid = READ(task, pid);
+	victim->tgid = READ(task, tgid);
+	bpf_get_current_comm(victim->comm, sizeof(victim->comm));
 	if (slot)
 		add(&slot->hits, 1);
-	if (bpf_map_update_elem(&victims, &key, &victim, BPF_ANY) < 0)
-		COUNT(lost);
+}
+
+static inline void count_begin(struct probe_slot *slot, struct task_group *tg, __u64 clock, bool enqueue, bool open)
+{
+	begin_change(&slot->owner);
+	if (!*(volatile __u64 *)&slot->throttles)	/* first stops at the same time write the same */
+		*(volatile __u64 *)&slot->kernel_base_ns = READ(tg, cfs_bandwidth.throttled_time);
+	add(&slot->throttles, 1);
+	if (enqueue)
+		add(&slot->enqueue, 1);
+	if (open && fetch_add(&slot->open, 1) == 0) {
+		add(&slot->episodes, 1);
+		slot->open_since = clock;
+	}
+	end_change(&slot->owner);
 }
 
 /* task: who was on the CPU, the current task; NULL: the stop was found when a task woke. */
 static inline void stop_begins(struct task_group *tg, __u64 clock, __u32 cpu, struct task_struct *task)
 {
 	struct probe_slot *slot = slot_of_tg(tg);
+	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
+	struct victim victim = { 0 };
+	bool noted;
 
 	if (!slot)
 		return;
-	slot->owner.updated_ns = bpf_ktime_get_ns();
-	if (fetch_add(&slot->throttles, 1) == 0)
-		slot->kernel_base_ns = READ(tg, cfs_bandwidth.throttled_time);
-	if (fetch_add(&slot->open, 1) == 0) {
-		add(&slot->episodes, 1);
-		slot->open_since = clock;
-	}
 	if (task)
-		note_victim(tg, task, cpu);
-	else
-		add(&slot->enqueue, 1);
+		note_victim(task, &victim);
+	noted = bpf_map_update_elem(&victims, &key, &victim, BPF_ANY) == 0;
+	if (!noted)
+		COUNT(lost);
+	count_begin(slot, tg, clock, !task, noted);
 }
 
-/* One CPU less is stopped. The programs may have come while it was. */
+/* One CPU less is stopped: since is of this episode, as whoever began it is through with that. */
 static inline void close(struct probe_slot *slot, __u64 clock)
 {
-	__u64 since = slot->open_since, open;
+	__u64 since = *(volatile __u64 *)&slot->open_since;
 
-	open = fetch_add(&slot->open, -1);
-	if (open == 1 && clock > since)
+	if (fetch_add(&slot->open, -1) == 1 && clock > since)
 		add(&slot->wall_ns, clock - since);
-	if (open != 0 && open <= 1ULL << 32)
-		return;
-	fetch_add(&slot->open, 1);
-	COUNT(unpaired);
 }
 
-static inline void stop_ends(struct task_group *tg, __u64 clock, __u32 cpu, __u64 ns, bool charged)
+static inline void count_end(struct probe_slot *slot, struct task_group *tg, __u64 clock, __u64 ns, bool charged,
+			     bool open)
 {
-	struct probe_slot *slot = slot_of_tg(tg);
-	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
-
-	if (!slot)
-		return;
+	begin_change(&slot->owner);
 	add(&slot->ended, 1);
 	if (charged) {
 		add(&slot->ns, ns);
@@ -87,12 +91,27 @@ static inline void stop_ends(struct task_group *tg, __u64 clock, __u32 cpu, __u6
 	} else {
 		add(&slot->uncharged, 1);
 	}
-	close(slot, clock);
-	slot->nr_periods = (__u32)READ(tg, cfs_bandwidth.nr_periods);
-	slot->nr_throttled = (__u32)READ(tg, cfs_bandwidth.nr_throttled);
-	slot->kernel_ns = READ(tg, cfs_bandwidth.throttled_time);
-	slot->owner.updated_ns = bpf_ktime_get_ns();
-	tell(PROBE_THROTTLE, &slot->owner, ns, bpf_map_lookup_elem(&victims, &key), cpu);
+	if (open)
+		close(slot, clock);
+	raise_to(&slot->nr_periods, (__u32)READ(tg, cfs_bandwidth.nr_periods));
+	raise_to(&slot->nr_throttled, (__u32)READ(tg, cfs_bandwidth.nr_throttled));
+	raise_to(&slot->kernel_ns, READ(tg, cfs_bandwidth.throttled_time));
+	end_change(&slot->owner);
+}
+
+static inline void stop_ends(struct task_group *tg, __u64 clock, __u32 cpu, __u64 ns, bool charged)
+{
+	struct probe_slot *slot = slot_of_tg(tg);
+	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
+	struct victim *victim;
+
+	if (!slot)
+		return;
+	victim = bpf_map_lookup_elem(&victims, &key);
+	if (!victim)
+		COUNT(unpaired);		/* it began before the programs were there */
+	count_end(slot, tg, clock, ns, charged, victim != 0);
+	tell(PROBE_THROTTLE, &slot->owner, ns, victim && victim->pid ? victim : 0, cpu);
 	bpf_map_delete_elem(&victims, &key);
 }
 

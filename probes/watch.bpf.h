@@ -5,7 +5,8 @@
  * The queues of a CPU that are stopped are in its list. One is put there by
  * whoever holds the CPU's run queue lock, and taken out, once the kernel has
  * ended its stop, by whoever swaps its clock: the programs at timers and calls
- * do not hold the lock.
+ * do not hold the lock, and leave a stop alone that is just being ended by another
+ * CPU, which has not charged it yet.
  */
 #ifndef CGTUNE_PROBES_WATCH_H
 #define CGTUNE_PROBES_WATCH_H
@@ -18,6 +19,7 @@ struct stopped {
 	__u64 clock;			/* throttled_clock: no two stops of a CPU have the same; 0: free */
 	__u64 queue;
 	__u64 group;
+	__u64 serial;			/* of the group: a new one may be where an old one was */
 	__u64 charged;			/* throttled_time of the group when the stop was seen */
 };
 
@@ -34,30 +36,48 @@ struct {
 } lists SEC(".maps");
 
 /* Whether the stop that began at that clock is over, or the queue is gone. */
-static inline bool is_over(struct cfs_rq *queue, struct stopped *s)
+static inline bool is_over(struct cfs_rq *queue, struct task_group *group, __u64 clock)
 {
-	return !READ_BITS(queue, throttled) || READ(queue, throttled_clock) != s->clock ||
-		(__u64)READ(queue, tg) != s->group;
+	return !READ_BITS(queue, throttled) || READ(queue, throttled_clock) != clock || READ(queue, tg) != group;
 }
 
-/* Global, so that the verifier looks at them once: their arguments are plain numbers. */
-__noinline int end_stop(__u32 cpu, __u64 i)
+static inline bool is_locked(struct rq *rq)
+{
+	__u32 lock = 0;
+
+	if (bpf_core_field_exists(((struct rq *)0)->__lock))
+		READ_AT(&lock, rq, bpf_core_field_offset(struct rq, __lock));
+	else
+		READ_AT(&lock, rq, bpf_core_field_offset(struct rq___before_5_14, lock));
+	return lock != 0;
+}
+
+/*
+ * Global, so that the verifier looks at them once: their arguments are plain numbers.
+ * The clock is read first and swapped last: all between was that stop's.
+ */
+__noinline int end_stop(__u32 cpu, __u64 i, __u32 locked)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	volatile struct stopped *s;
 	struct cfs_rq *queue;
 	struct task_group *group;
-	__u64 clock, charged, now, ns;
+	__u64 clock, charged, serial, now, ns;
 
 	if (!list || i >= MOST_STOPPED)
 		return 0;
-	queue = (struct cfs_rq *)list->stopped[i].queue;
-	group = (struct task_group *)list->stopped[i].group;
-	clock = *(volatile __u64 *)&list->stopped[i].clock;
-	charged = list->stopped[i].charged;
-	if (!clock || !is_over(queue, &list->stopped[i]) || !swap(&list->stopped[i].clock, clock, 0))
+	s = &list->stopped[i];
+	clock = s->clock;
+	queue = (struct cfs_rq *)s->queue;
+	group = (struct task_group *)s->group;
+	serial = s->serial;
+	charged = s->charged;
+	if (!clock || !is_over(queue, group, clock) || (!locked && is_locked(READ(queue, rq))))
+		return 0;
+	if (!swap(&list->stopped[i].clock, clock, 0))
 		return 0;
 	add(&list->count, -1);
-	if (READ(queue, tg) != group) {
+	if (READ(queue, tg) != group || READ(group, css.serial_nr) != serial) {
 		COUNT(unpaired);
 		return 0;
 	}
@@ -97,12 +117,14 @@ __noinline int begin_stop(__u64 queue_at, __u64 task_at, __u32 cpu)
 		COUNT(lost);
 		return 0;
 	}
-	asm volatile("%0 &= 63" : "+r"(free));	/* the register that the verifier looks at */
+	MASK(free, 63);
 	room = &list->stopped[free];
 	room->queue = queue_at;
 	room->group = (__u64)group;
+	room->serial = READ(group, css.serial_nr);
 	room->charged = READ(group, cfs_bandwidth.throttled_time);
-	swap(&room->clock, 0, clock);
+	if (!swap(&room->clock, 0, clock))
+		return 0;
 	add(&list->count, 1);
 	stop_begins(group, clock, cpu, (struct task_struct *)task_at);
 	return 0;
@@ -123,26 +145,37 @@ __noinline int begin_stops(__u64 task_at, __u32 cpu, __u32 is_victim)
 	return 0;
 }
 
-__noinline int end_stops(__u32 cpu)
+__noinline int end_stops(__u32 cpu, __u32 locked)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
 
 	for (__u32 i = 0; list && i < MOST_STOPPED; i++)
 		if (list->stopped[i].clock)
-			end_stop(cpu, i);
+			end_stop(cpu, i, locked);
 	return 0;
 }
 
-/* argument: which of the tracepoint's is the task. A typed pointer may not be handed on as a number: it is read as one. */
-static inline int watch(unsigned long long *ctx, int argument, int throttle_count, __u32 cpu, bool is_victim)
+enum where { AT_SWITCH, AT_WAKEUP, ELSEWHERE };
+
+/*
+ * argument: which of the tracepoint's is the task. A typed pointer may not be handed on as a number: it is read as one.
+ * Who finds that it need not sleep after all wakes itself, and holds no lock (try_to_wake_up()).
+ */
+static inline int watch(unsigned long long *ctx, int argument, int throttle_count, __u32 cpu, enum where where)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
 	__u64 task = 0;
+	bool locked;
 
-	if (list && list->count)
-		end_stops(cpu);
-	if (throttle_count && bpf_probe_read_kernel(&task, sizeof(task), ctx + argument) == 0)
-		begin_stops(task, cpu, is_victim);
+	if (!list || (!list->count && !throttle_count))
+		return 0;
+	if (where != ELSEWHERE)
+		bpf_probe_read_kernel(&task, sizeof(task), ctx + argument);
+	locked = where == AT_SWITCH || (where == AT_WAKEUP && task != bpf_get_current_task());
+	if (list->count)
+		end_stops(cpu, locked);
+	if (throttle_count && locked && task)
+		begin_stops(task, cpu, where == AT_SWITCH);
 	return 0;
 }
 
