@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <unistd.h>
 
@@ -99,6 +100,38 @@ static int has_raw_tracepoint(void)
 	return has_type(BPF_PROG_TYPE_RAW_TRACEPOINT);
 }
 
+/* A kernel may have it, and have it switched off: then its file cannot be read. */
+int probe_has_pressure(void)
+{
+	int fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
+	char byte;
+	int has = fd >= 0 ? read(fd, &byte, 1) == 1 : errno == EACCES ? -1 : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static int has_cgroup_iterator(void)
+{
+	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("cgroup", BPF_TRACE_ITER) > 0 : has_btf();
+}
+
+/* The tracepoint's arguments: data, task, uid; before it was data, pid. */
+static int has_oom_victim(void)
+{
+	struct btf *btf = has_btf() == 1 ? btf__load_vmlinux_btf() : NULL;
+	int id = btf ? btf__find_by_name_kind(btf, "btf_trace_mark_victim", BTF_KIND_TYPEDEF) : -ENOENT;
+	int r = has_btf() == -1 ? -1 : 0;
+
+	if (id > 0)
+		id = (int)btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type)->type;
+	if (id > 0)
+		r = btf_vlen(btf__type_by_id(btf, (uint32_t)id)) > 2;
+	btf__free(btf);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*ask)(void);
@@ -112,6 +145,9 @@ static const struct {
 	{ "csd-tracepoint", has_remote_call, "6.12", "the end of a stop is noticed at the next switch" },
 	{ "raw-tracepoint", has_raw_tracepoint, "4.17", "counts are read from cpu.stat" },
 	{ "atomic-fetch", probe_has_fetch, "5.12", "programs that take a lock" },
+	{ "cgroup-iterator", has_cgroup_iterator, "6.1", "the kernel's counters are read from files" },
+	{ "oom-victim", has_oom_victim, "6.8", "the rungs tracepoint and raw count some victims late" },
+	{ "memory-pressure", probe_has_pressure, "4.20", "sleeps over memory.high are counted by the rung fentry alone" },
 	{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
 };
 

@@ -65,6 +65,7 @@ int probe_open(const struct cgtune_probe_options *options, struct probe_text *te
 /* features.c: 1, 0, or -1: unknown. */
 int probe_has_fetch(void);
 int probe_has_memcg_accounting(void);
+int probe_has_pressure(void);
 
 /* memlock.c: where that kernel needs it, and has let us. */
 struct probe_memlock {
