@@ -160,7 +160,7 @@ int probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element
 /* On the tracepoint rungs stops may be noticed late or not at all: the sum is the kernel's own. */
 static uint64_t throttled_ns(const struct cgtune_probe *probe, const struct probe_slot *slot)
 {
-	if (probe->rung < PROBE_TRACEPOINT)
+	if (probe->rung < PROBE_TRACEPOINT || probe->elements->header.tgid)
 		return slot->ns;
 	return util_sub(slot->kernel_ns, slot->kernel_base_ns);
 }
@@ -177,6 +177,8 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 		.uncharged = sees_all ? slot->uncharged : CGTUNE_UNKNOWN,
 		.enqueue = slot->enqueue, .open = slot->open, .nr_periods = slot->nr_periods,
 		.nr_throttled = slot->nr_throttled, .hits = slot->hits,
+		.loaded_ns = probe->elements->header.loaded_ns,
+		.stopped_ns = probe_load(&probe->elements->header.stopped_ns),
 	};
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
