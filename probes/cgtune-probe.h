@@ -153,6 +153,9 @@ struct cgtune_probe_state {
 	uint64_t lost;			/**< not counted or not told: no room */
 	uint32_t memory_rung;		/**< enum cgtune_probe_rung; none: memory is not counted */
 	uint32_t memory_sleeps;		/**< enum cgtune_probe_sleeps */
+	uint32_t tgid;			/**< of the victims whose stops are counted; 0: all */
+	uint32_t pinned;		/**< 1; 0: somebody has removed its pins, other than by cgtune_probe_stop(): with
+					     them the programs are gone, too */
 };
 
 #define CGTUNE_PROBE_MOST_GROUPS 65536
@@ -295,7 +298,12 @@ void cgtune_probe_walk_close(struct cgtune_probe_walk *walk);
  */
 int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *cursor, struct cgtune_stall_event *ret);
 
-/** cgtune_probe_state() - what was started, how, and what it lost */
+/**
+ * cgtune_probe_state() - what was started, how, what it lost, and whether it counts still
+ *
+ * What was read stays right for as long as it was counted, until stopped_ns: so
+ * there is no error in reading a stopped probe. pinned takes a system call.
+ */
 int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_state *ret);
 
 /** cgtune_probe_rung_name() - "fentry", "kprobe", "tracepoint", "raw" or "none" */

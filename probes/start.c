@@ -68,8 +68,6 @@ static int give_up(const struct cgtune_probe_options *options, int r, struct pro
 	if (r == -EPERM || r == -EACCES)
 		return probe_says(text, -EPERM, "not permitted: it takes root, or CAP_BPF and CAP_PERFMON%s",
 				  probe_has_memcg_accounting() == 1 ? "" : ", and before Linux 5.11 RLIMIT_MEMLOCK");
-	if (r == -ENOSYS)
-		return probe_says(text, -EOPNOTSUPP, "bpf(2): no such system call, or forbidden by seccomp(2)");
 	if (!probe_btf_kernel_has() && !probe_btf_file())
 		return probe_says(text, -EOPNOTSUPP, "this kernel has no BTF, and none is in " CGTUNE_BTF
 				  ": --btf FILE names one");
