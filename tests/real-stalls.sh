@@ -176,6 +176,12 @@ fails "no such cgroup of bpfdist" 1 '/nowhere: no such' "$cgtune" bpfdist --cgro
 fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
 fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
 
+sed 's/^exec sleep.*//' "$tmp/burn" >"$tmp/burn-and-end"
+run env CGTUNE_PROBE="$bpffs" "$cgtune" run --name "$me-d" --cpus 0.1 --summary -- sh "$tmp/burn-and-end" "$cgtune" "$json" 3
+ok "the summary of a run has the probe's counts" \
+	grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
+	sed 's/^/# /' "$tmp/err"
+
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
 ok "--follow ends then" await sh -c '! kill -0 "$1"' - "$followers"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
