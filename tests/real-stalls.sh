@@ -40,6 +40,18 @@ burner() {
 	test -n "$path" || path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
 }
 
+# killed NAME: one of whose processes was killed for want of memory; the first in $pid.
+killed() {
+	start "$cgtune" run --name "$1" --memory 16M -- \
+		sh -c 'head -c 100000000 /dev/zero | tail -n 1 >/dev/null; echo "ready $$"; exec sleep 600'
+	pid=$(sed -n 's/^ready //p' "$tmp/said")
+}
+
+# kills NAME: OOM kills of the group that is so named, in its hierarchy of memory.
+kills() {
+	each memory.oom_kills | sed -n "s|^.*/$1 \\([1-9][0-9]*\\)\$|\\1|p"
+}
+
 # of PATH FILE...: values of the JSON that was printed last.
 of() {
 	"$json" "$@" <"$tmp/out" | tr '\n' ' '
@@ -77,6 +89,15 @@ is "nothing on stderr" "$(cat "$tmp/err")" ""
 run "$cgtune" show --cgroup "$path" --why
 ok "show --why says for how many periods, and whose limit" \
 	grep -Eq "^throttled $nr of [0-9]+ periods, [0-9.]+ m?s in all, by .*$me-a" "$tmp/out" || sed 's/^/# /' "$tmp/out"
+
+killed "$me-m"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
+ok "a kill for want of memory" test "$(kills "$me-m")" -ge 1 || sed 's/^/# /' "$tmp/out"
+n=$(kills "$me-m")
+run "$cgtune" stalls --bpffs "$bpffs" --json
+is "of all groups" "$(kills "$me-m")" "$n"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid"
+ok "a table of it" grep -Eq '^ +HIGH +MAX +SLEEPS +SLEPT +OOM KILLS  CGROUP$' "$tmp/out"
 
 echo "# what is asked for and is not there"
 fails "no such cgroup" 1 '/nowhere: no such' "$cgtune" stalls --bpffs "$bpffs" --cgroup /nowhere
@@ -152,6 +173,10 @@ ok "its bars" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/out"
 ok "events" await grep -q "\"kind\":\"throttle\".*\"limit\":\"$path\"" "$tmp/follow"
 grep "\"limit\":\"$path\"" "$tmp/follow" | head -n 1 >"$tmp/out"
 is "an event" "$("$json" -t number ended_ns duration_ns cpu limit_id hierarchy <"$tmp/out" | sort -u)" int
+killed "$me-n"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
+ok "a kill for want of memory, counted by the probe" test "$(kills "$me-n")" -ge 1 || sed 's/^/# /' "$tmp/out"
+ok "is an event" await grep -q "\"kind\":\"OOM kill\".*$me-n" "$tmp/follow" || sed 's/^/# /' "$tmp/follow"
 run env CGTUNE_PROBE="$bpffs" "$cgtune" show --cgroup "$path" --why
 ok "show --why by the probe" grep -Eq '^  stopped [0-9]+ times .*at most .* by the probe' "$tmp/out" || sed 's/^/# /' "$tmp/out"
 
