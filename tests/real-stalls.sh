@@ -109,7 +109,12 @@ fails "an argument" 2 'no argument' "$cgtune" stalls x
 
 echo "# top"
 run "$cgtune" top --once --json --interval 0.2
-is "top" "$status $(of source)" "0 stat "
+ok "top, by the kernel's iterator or by files" grep -Eq '"source":"(iter|stat)"' "$tmp/out"
+each events.oom_kill >"$tmp/kills"
+ok "its kills for want of memory" grep -Eq "/$me-m [0-9]+\$" "$tmp/kills"
+is "its quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
+run "$cgtune" top --once --json --files --interval 0.2
+is "top by files" "$status $(of source)" "0 stat "
 ok "its interval" awk -v n="$("$json" interval <"$tmp/out")" 'BEGIN { exit !(n >= 0.2) }'
 is "quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
 is "a group that is idle has no share of periods" "$(each throttled_share | sed -n "s|^$path ||p" | tr -d 01.)" \
