@@ -23,9 +23,8 @@ int tool_bpfdist(int argc, char **argv)
 	return TOOL_FAILED;
 }
 
-const struct rows_source *rows_walk_open(size_t groups)
+const struct rows_source *rows_walk_open(void)
 {
-	(void)groups;
 	return NULL;
 }
 

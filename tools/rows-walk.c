@@ -104,12 +104,34 @@ static int refresh(void)
 
 static const struct rows_source source = { .refresh = refresh, .cpu = take_cpu, .memory = take_memory };
 
-/* Where both controllers share a hierarchy, one walk is enough. */
-const struct rows_source *rows_walk_open(size_t groups)
+static int count(uint64_t id, const char *path, void *user)
 {
-	struct groups of_memory;
+	(void)id;
+	(void)path;
+	++*(size_t *)user;
+	return 0;
+}
 
-	room = groups < CGTUNE_PROBE_MOST_GROUPS / 2 ? 2 * groups + 256 : CGTUNE_PROBE_MOST_GROUPS;
+/* Room for twice as many as there are: others are read by their files. */
+static size_t room_for(const char *controller)
+{
+	static struct groups groups;
+	size_t n = 0;
+
+	if (groups_find(controller, &groups) == 0)
+		groups_walk(&groups, count, &n);
+	return n < CGTUNE_PROBE_MOST_GROUPS / 2 - 256 ? 2 * n + 256 : CGTUNE_PROBE_MOST_GROUPS;
+}
+
+/* Where both controllers share a hierarchy, one walk is enough. */
+const struct rows_source *rows_walk_open(void)
+{
+	static struct groups of_memory;
+	size_t of_cpu = room_for("cpu");
+
+	room = room_for("memory");
+	if (room < of_cpu)
+		room = of_cpu;
 	if (open_one(&cpu, "cpu", room) < 0 ||
 	    (groups_find("memory", &of_memory) == 0 && of_memory.hierarchy != cpu.groups.hierarchy &&
 	     open_one(&memory, "memory", room) < 0) ||

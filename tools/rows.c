@@ -82,10 +82,11 @@ static void read_quota(const struct groups *groups, const char *path, struct row
 	cpu->period_us = period;
 }
 
-static uint64_t read_used(const struct groups *groups, const char *path)
+/* v1 counts it in a controller of its own, perhaps in another hierarchy. */
+static uint64_t read_used(const struct groups *cpu, const struct groups *cpuacct, const char *path)
 {
-	return groups->version == 2 ? us_to_ns(number(groups, path, "cpu.stat", "usage_usec")) :
-				      number(groups, path, "cpuacct.usage", NULL);
+	return cpu->version == 2 ? us_to_ns(number(cpu, path, "cpu.stat", "usage_usec")) :
+		cpuacct ? number(cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
 }
 
 static void read_cpu(const struct groups *groups, const char *path, struct row_cpu *cpu)
@@ -98,7 +99,8 @@ static void read_cpu(const struct groups *groups, const char *path, struct row_c
 	cpu->periods = number_in(text, n, "nr_periods");
 	cpu->throttled = number_in(text, n, "nr_throttled");
 	cpu->throttled_ns = v2 ? us_to_ns(number_in(text, n, "throttled_usec")) : number_in(text, n, "throttled_time");
-	cpu->used_ns = v2 ? us_to_ns(number_in(text, n, "usage_usec")) : read_used(groups, path);
+	if (v2)
+		cpu->used_ns = us_to_ns(number_in(text, n, "usage_usec"));
 }
 
 /* memory.events.local has the events of the group's own limits, memory.events those below it, too. */
@@ -177,10 +179,8 @@ static int take(uint64_t id, const char *path, void *user)
 		row->has_cpu = true;
 		if (!walk->source || !walk->source->cpu(id, &row->cpu))
 			read_cpu(walk->groups, path, &row->cpu);
-		else
-			row->cpu.used_ns = read_used(walk->groups, path);
-		if (row->cpu.used_ns == CGTUNE_UNKNOWN && walk->cpuacct)
-			row->cpu.used_ns = number(walk->cpuacct, path, "cpuacct.usage", NULL);
+		if (row->cpu.used_ns == CGTUNE_UNKNOWN)
+			row->cpu.used_ns = read_used(walk->groups, walk->cpuacct, path);
 	}
 	return 0;
 }

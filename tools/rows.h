@@ -40,8 +40,8 @@ struct rows_source {
 	bool (*memory)(uint64_t id, struct row_memory *ret);
 };
 
-/* rows-walk.c, or in a build without BPF probe-none.c: an iterator of the kernel, for about so many groups; NULL: none here. */
-const struct rows_source *rows_walk_open(size_t groups);
+/* rows-walk.c, or in a build without BPF probe-none.c: an iterator of the kernel; NULL: none here. */
+const struct rows_source *rows_walk_open(void);
 
 /* All cgroups that can be seen; source: NULL: by their files. 0 or -errno. */
 int rows_read(const struct rows_source *source, struct rows *ret);

@@ -266,17 +266,11 @@ static int watch(const struct arguments *arguments)
 	struct timespec interval = {
 		(time_t)arguments->interval, (long)((arguments->interval - (double)(time_t)arguments->interval) * 1e9),
 	};
-	const struct rows_source *source = NULL;
+	const struct rows_source *source = arguments->files ? NULL : rows_walk_open();
 	struct rows old = { .rows = NULL }, new;
 	uint64_t before = now_ns(), now;
-	int r = rows_read(NULL, &old);
+	int r = rows_read(source, &old);
 
-	/* The first look, by the files, tells for how many. */
-	if (r == 0 && !arguments->files && (source = rows_walk_open(old.count))) {
-		rows_free(&old);
-		before = now_ns();
-		r = rows_read(source, &old);
-	}
 	while (r == 0) {
 		nanosleep(&interval, NULL);
 		now = now_ns();
