@@ -6,12 +6,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG };
+enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID };
 
 struct arguments {
 	struct cgtune_probe_options options;
@@ -25,6 +26,8 @@ static const struct argp_option options[] = {
 	{ "readers", KEY_READERS, "GROUP", 0, "start: who may read besides root: a group, or all", 0 },
 	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
 	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
+	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID)", 0 },
+	{ "btf", KEY_BTF, "FILE", 0, "start: types of a kernel that has no BTF, made by bpftool gen min_core_btf", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
 	{ 0 },
 };
@@ -53,6 +56,16 @@ static void set_slots(struct cgtune_probe_options *o, const char *word)
 	o->slots = (uint32_t)n;
 }
 
+static void set_pid(struct cgtune_probe_options *o, const char *word)
+{
+	char *end;
+	unsigned long n = strtoul(word, &end, 10);
+
+	if (*end || n < 1 || n > INT32_MAX)
+		tool_usage(word, "--pid wants the number of a process");
+	o->tgid = (uint32_t)n;
+}
+
 static void set_rung(struct cgtune_probe_options *o, const char *word)
 {
 	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++)
@@ -78,6 +91,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_RUNG:
 		set_rung(&arguments->options, argument);
+		return 0;
+	case KEY_PID:
+		set_pid(&arguments->options, argument);
+		return 0;
+	case KEY_BTF:
+		arguments->options.btf = argument;
 		return 0;
 	case KEY_BPFFS:
 		arguments->options.bpffs = argument;
@@ -149,6 +168,10 @@ static void print_state(struct cgtune_probe *probe)
 	print_memory(&state);
 	if (state.subtree)
 		print_subtree(state.subtree);
+	if (state.tgid)
+		printf("only stops that hit process %u\n", state.tgid);
+	if (state.stopped_ns || !state.pinned)
+		puts("it counts no longer");
 	if (state.overflow)
 		printf("%lu events of groups without a slot: start it with more --slots\n", (unsigned long)state.overflow);
 	if (state.unpaired)
