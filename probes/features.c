@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <unistd.h>
 
@@ -53,23 +54,23 @@ static int as_answer(int r)
 
 static int has_btf(void)
 {
-	return access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? 1 : errno == EACCES ? -1 : 0;
+	return probe_btf_kernel_has() ? 1 : errno == EACCES ? -1 : 0;
 }
 
 static int has_function(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("throttle_cfs_rq", BPF_TRACE_FENTRY) > 0 &&
-		libbpf_find_vmlinux_btf_id("unthrottle_cfs_rq", BPF_TRACE_FENTRY) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_FENTRY, "throttle_cfs_rq") > 0 &&
+		probe_btf_id(BPF_TRACE_FENTRY, "unthrottle_cfs_rq") > 0 : has_btf();
 }
 
 static int has_tracepoint(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("sched_switch", BPF_TRACE_RAW_TP) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_RAW_TP, "sched_switch") > 0 : has_btf();
 }
 
 static int has_remote_call(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("csd_function_exit", BPF_TRACE_RAW_TP) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_RAW_TP, "csd_function_exit") > 0 : has_btf();
 }
 
 /* Whether a trampoline can be had is known when one was tried only: some kernels know the functions, and refuse. */
@@ -85,13 +86,11 @@ static int has_tracing(void)
 	return has_type(BPF_PROG_TYPE_TRACING);
 }
 
-/* Without such a link the program would end with its loader. */
 static int has_kprobe(void)
 {
 	if (has_type(BPF_PROG_TYPE_KPROBE) != 1)
 		return has_type(BPF_PROG_TYPE_KPROBE);
-	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0 &&
-		libbpf_find_vmlinux_btf_id("bpf_perf_link_release", BPF_TRACE_FENTRY) > 0;
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0 && probe_has_perf_link() == 1;
 }
 
 static int has_raw_tracepoint(void)
@@ -99,12 +98,44 @@ static int has_raw_tracepoint(void)
 	return has_type(BPF_PROG_TYPE_RAW_TRACEPOINT);
 }
 
+/* A kernel may have it, and have it switched off: then its file cannot be read. */
+int probe_has_pressure(void)
+{
+	int fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
+	char byte;
+	int has = fd >= 0 ? read(fd, &byte, 1) == 1 : errno == EACCES ? -1 : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static int has_cgroup_iterator(void)
+{
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_ITER, "cgroup") > 0 : has_btf();
+}
+
+/* The tracepoint's arguments: data, task, uid; before it was data, pid. */
+static int has_oom_victim(void)
+{
+	struct btf *btf = has_btf() == 1 ? btf__load_vmlinux_btf() : NULL;
+	int id = btf ? btf__find_by_name_kind(btf, "btf_trace_mark_victim", BTF_KIND_TYPEDEF) : -ENOENT;
+	int r = has_btf() == -1 ? -1 : 0;
+
+	if (id > 0)
+		id = (int)btf__type_by_id(btf, btf__type_by_id(btf, (uint32_t)id)->type)->type;
+	if (id > 0)
+		r = btf_vlen(btf__type_by_id(btf, (uint32_t)id)) > 2;
+	btf__free(btf);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*ask)(void);
 	const char *since, *fallback;
 } all[] = {
-	{ "btf", has_btf, "5.4", "nothing: counts are read from cpu.stat" },
+	{ "btf", has_btf, "5.4", "a file made of its types (--btf), or counts are read from cpu.stat" },
 	{ "fentry", has_tracing, "5.5", "the rung kprobe or tracepoint" },
 	{ "throttle-functions", has_function, "5.5", "the rung tracepoint" },
 	{ "kprobe", has_kprobe, "5.15", "the rung tracepoint" },
@@ -112,6 +143,9 @@ static const struct {
 	{ "csd-tracepoint", has_remote_call, "6.12", "the end of a stop is noticed at the next switch" },
 	{ "raw-tracepoint", has_raw_tracepoint, "4.17", "counts are read from cpu.stat" },
 	{ "atomic-fetch", probe_has_fetch, "5.12", "programs that take a lock" },
+	{ "cgroup-iterator", has_cgroup_iterator, "6.1", "the kernel's counters are read from files" },
+	{ "oom-victim", has_oom_victim, "6.8", "the rungs tracepoint and raw count some victims late" },
+	{ "memory-pressure", probe_has_pressure, "4.20", "sleeps over memory.high are counted by the rung fentry alone" },
 	{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
 };
 
@@ -138,9 +172,11 @@ _public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t
 	int r;
 
 	probe_text_begin(&text, &none);
+	probe_btf_begin(NULL, &text);
 	probe_memlock_raise(&memlock);
 	r = fill(features, n);
 	probe_memlock_restore(&memlock);
+	probe_btf_end();
 	probe_text_end();
 	return r;
 }

@@ -4,21 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A kernel may have it, and have it switched off: then its file cannot be read. */
-static bool has_pressure(void)
-{
-	int fd = open("/proc/pressure/memory", O_RDONLY | O_CLOEXEC);
-	char byte;
-	bool has = fd >= 0 && read(fd, &byte, 1) == 1;
-
-	if (fd >= 0)
-		close(fd);
-	return has;
-}
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -47,7 +33,7 @@ static int name_function(struct bpf_object *object)
 	static const char name[] = "__mem_cgroup_handle_over_high";
 	struct bpf_program *program;
 
-	if (libbpf_find_vmlinux_btf_id(name, BPF_TRACE_FENTRY) <= 0)
+	if (probe_btf_id(BPF_TRACE_FENTRY, name) <= 0)
 		return 0;
 	bpf_object__for_each_program(program, object)
 		if (ends_with(bpf_program__section_name(program), name + 2) &&
@@ -137,7 +123,7 @@ static uint32_t sleeps_of(uint32_t rung)
 {
 	if (rung == PROBE_FENTRY)
 		return PROBE_SLEEPS_FUNCTION;
-	if (!has_pressure())
+	if (probe_has_pressure() != 1)
 		return PROBE_SLEEPS_UNKNOWN;
 	return rung == PROBE_KPROBE ? PROBE_SLEEPS_FUNCTION : PROBE_SLEEPS_SWITCH;
 }

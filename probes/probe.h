@@ -27,6 +27,12 @@ int probe_says(struct probe_text *text, int error, const char *format, ...) __at
 /* options.c */
 int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe_options *ret);
 
+/* The bytes of a compiled file, from symbol to symbol_end. */
+#define CARRY(symbol, file) \
+	__asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous"); \
+	extern const char symbol[] __attribute__((visibility("hidden"))), \
+		symbol##_end[] __attribute__((visibility("hidden")))
+
 /* objects.c: the compiled programs. */
 struct probe_object {
 	const char *name;
@@ -59,12 +65,27 @@ bool probe_program_is_of(const struct bpf_program *program, uint32_t rung);
 /* load-memory.c: the best rung for what memory limits do, in the same array. Without one, memory is not counted. */
 void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs);
 
+/* btf.c: between begin and end the kernel's types are parsed once. file: what stands for them; NULL: what is found. */
+int probe_btf_begin(const char *file, struct probe_text *text);
+void probe_btf_end(void);
+bool probe_btf_kernel_has(void);
+/* The file that stands for them; NULL: they are the kernel's own. */
+const char *probe_btf_file(void);
+/* As libbpf_find_vmlinux_btf_id(). */
+int probe_btf_id(enum bpf_attach_type type, const char *name);
+
+/* rung.c: 0, or -errno. */
+int probe_rung_try(uint32_t rung);
+/* 1, 0, or -errno. */
+int probe_has_perf_link(void);
+
 /* read.c */
 int probe_open(const struct cgtune_probe_options *options, struct probe_text *text, struct cgtune_probe **ret);
 
 /* features.c: 1, 0, or -1: unknown. */
 int probe_has_fetch(void);
 int probe_has_memcg_accounting(void);
+int probe_has_pressure(void);
 
 /* memlock.c: where that kernel needs it, and has let us. */
 struct probe_memlock {

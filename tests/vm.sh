@@ -28,14 +28,16 @@ has_more() {
 programs() {
 	echo real-limits real-usage real-live real-told
 	is_one_of "$1" "$probe_vms" || return
-	(cd "$build/tests" && find real-probe* -prune -type f -perm /111 2>/dev/null)
+	(cd "$build/tests" && find real-probe* real-walk real-throttle real-bpfdist -prune -type f -perm /111 2>/dev/null)
 }
 
 # list VM: for vm/each
 list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
 	echo "container top_builddir='$build' sh '$src/container.sh'"
-	! has_more "$1" || echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
+	has_more "$1" || return
+	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
+	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
 }
 
 # machine VM: a boot for all, and one with more CPUs and the programs of this machine
@@ -46,7 +48,7 @@ machine() {
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
 	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh"
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
 	boot all "$@" -- sh /vm/each /vm/list
 	split "$1"
 	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then
