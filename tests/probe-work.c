@@ -166,11 +166,11 @@ void work_kick(void)
 
 void work_close(char groups[][WORK_NAME], int n, pid_t pids[])
 {
-	int cpus[WORK_MOST_CPUS], of = work_cpus(cpus);
+	int cpus[WORK_MOST_CPUS];
 
-	for (int i = 0; i < n; i++) {
-		pids[i] = work_start((struct work){ .group = groups[i], .stops = 2, .cpu = cpus[i % of] });
-	}
+	work_cpus(cpus);
+	for (int i = 0; i < n; i++)
+		pids[i] = work_start((struct work){ .group = groups[i], .stops = 2, .cpu = cpus[0] });
 	work_wait();
 }
 

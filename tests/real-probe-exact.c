@@ -239,7 +239,8 @@ static Suite *suite(void)
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
 	tcase_add_test(tcase, one_cpu);
-	tcase_add_loop_test(tcase, more_cpus, 2, work_cpus(cpus) + 1);
+	for (int n = 2; n <= work_cpus(cpus); n *= 2)
+		tcase_add_loop_test(tcase, more_cpus, n, n + 1);
 	tcase_add_test(tcase, parent_only);
 	tcase_add_test(tcase, both_limited);
 	tcase_add_test(tcase, many);
