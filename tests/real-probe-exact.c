@@ -224,6 +224,12 @@ START_TEST(threads)
 }
 END_TEST
 
+START_TEST(started)
+{
+	rungs_check_started();
+}
+END_TEST
+
 START_TEST(nothing_lost)
 {
 	rungs_check_nothing_lost();
@@ -238,6 +244,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
+	tcase_add_test(tcase, started);
 	tcase_add_test(tcase, one_cpu);
 	for (int n = 2; n <= work_cpus(cpus); n *= 2)
 		tcase_add_loop_test(tcase, more_cpus, n, n + 1);

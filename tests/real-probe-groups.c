@@ -309,6 +309,12 @@ START_TEST(late)
 }
 END_TEST
 
+START_TEST(started)
+{
+	rungs_check_started();
+}
+END_TEST
+
 START_TEST(nothing_lost)
 {
 	rungs_check_nothing_lost();
@@ -322,6 +328,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
+	tcase_add_test(tcase, started);
 	tcase_add_test(tcase, reused);
 	tcase_add_test(tcase, removed_while_stopped);
 	tcase_add_test(tcase, moved);
