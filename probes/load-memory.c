@@ -33,7 +33,7 @@ static int name_function(struct bpf_object *object)
 	static const char name[] = "__mem_cgroup_handle_over_high";
 	struct bpf_program *program;
 
-	if (libbpf_find_vmlinux_btf_id(name, BPF_TRACE_FENTRY) <= 0)
+	if (probe_btf_id(BPF_TRACE_FENTRY, name) <= 0)
 		return 0;
 	bpf_object__for_each_program(program, object)
 		if (ends_with(bpf_program__section_name(program), name + 2) &&

@@ -27,7 +27,7 @@ static bool kernel_has(const struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program), *name = strrchr(section, '/');
 
-	return strncmp(section, "tp_btf/", 7) != 0 || libbpf_find_vmlinux_btf_id(name + 1, BPF_TRACE_RAW_TP) > 0;
+	return strncmp(section, "tp_btf/", 7) != 0 || probe_btf_id(BPF_TRACE_RAW_TP, name + 1) > 0;
 }
 
 static void choose(struct bpf_object *object, uint32_t rung)

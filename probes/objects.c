@@ -49,7 +49,7 @@ struct probe_object probe_object(unsigned which, bool fetch)
 struct bpf_object *probe_object_open(unsigned which, bool fetch)
 {
 	struct probe_object object = probe_object(which, fetch);
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object.name);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object.name, .btf_custom_path = probe_btf_file());
 
 	return bpf_object__open_mem(object.bytes, object.size, &opts);
 }
@@ -57,13 +57,14 @@ struct bpf_object *probe_object_open(unsigned which, bool fetch)
 /* In the order of slot.bpf.h. */
 struct constants {
 	uint32_t slots;
-	uint64_t subtree, min_event_ns;
+	uint64_t subtree, min_event_ns, only_tgid;
 };
 
 int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus)
 {
 	struct constants constants = {
 		.slots = options->slots, .subtree = options->subtree, .min_event_ns = options->min_event_ns,
+		.only_tgid = options->tgid,
 	};
 	struct bpf_map *map;
 	int r = 0;

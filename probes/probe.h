@@ -65,6 +65,20 @@ bool probe_program_is_of(const struct bpf_program *program, uint32_t rung);
 /* load-memory.c: the best rung for what memory limits do, in the same array. Without one, memory is not counted. */
 void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs);
 
+/* btf.c: between begin and end the kernel's types are parsed once. file: what stands for them; NULL: what is found. */
+int probe_btf_begin(const char *file, struct probe_text *text);
+void probe_btf_end(void);
+bool probe_btf_kernel_has(void);
+/* The file that stands for them; NULL: they are the kernel's own. */
+const char *probe_btf_file(void);
+/* As libbpf_find_vmlinux_btf_id(). */
+int probe_btf_id(enum bpf_attach_type type, const char *name);
+
+/* rung.c: 0, or -errno. */
+int probe_rung_try(uint32_t rung);
+/* 1, 0, or -errno. */
+int probe_has_perf_link(void);
+
 /* read.c */
 int probe_open(const struct cgtune_probe_options *options, struct probe_text *text, struct cgtune_probe **ret);
 

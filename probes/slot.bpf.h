@@ -26,6 +26,7 @@ struct {
 CONSTANT __u32 slots = 0;
 CONSTANT __u64 subtree = 0;
 CONSTANT __u64 min_event_ns = 0;
+CONSTANT __u64 only_tgid = 0;
 
 static inline union probe_element *element(__u32 index)
 {
@@ -198,10 +199,10 @@ static inline void own(struct probe_owner *owner, struct cgroup *cgroup, __u64 s
 }
 
 /*
- * The element of that group; NULL: none. A css id is given again after its group
+ * The element of that group; 0: none. A css id is given again after its group
  * is gone, serial_nr never (kernel/cgroup/cgroup.c).
  */
-static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
+static inline __u32 index_of(struct cgroup_subsys_state *css)
 {
 	struct cgroup *cgroup = READ(css, cgroup);
 	__u32 id = READ(css, id);
@@ -222,16 +223,34 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 		COUNT(unpaired);
 		return 0;
 	}
-	if (claimed & 1)
-		e = element(PROBE_HALF(slots, FIRST_SLOT + id, 1));
+	id = PROBE_HALF(slots, FIRST_SLOT + id, claimed);
+	e = element(id);
 	if (e)
 		own(&e->slot.owner, cgroup, serial);
-	return e;
+	return e ? id : 0;
 }
 
-static inline void count_length(__u64 *hist, __u64 ns)
+static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 {
-	__u64 us = ns / 1000;
+	__u32 index = index_of(css);
+
+	return index ? element(index) : 0;
+}
+
+/* Global, so that the verifier looks at it once: that word of an element, by its offset. */
+__noinline int raise_word(__u32 index, __u32 offset, __u64 value)
+{
+	union probe_element *e = element(index);
+
+	if (!e || offset > PROBE_ELEMENT - sizeof(__u64))
+		return 0;
+	raise_to((__u64 *)(e->bytes + (offset & -sizeof(__u64))), value);
+	return 0;
+}
+
+/* Global, so that the verifier looks at it once. */
+__noinline int bucket_of(__u64 us)
+{
 	__u32 bucket = 0;
 
 	for (int step = 16; step; step /= 2)
@@ -239,6 +258,13 @@ static inline void count_length(__u64 *hist, __u64 ns)
 			us >>= step;
 			bucket += step;
 		}
+	return bucket;
+}
+
+static inline void count_length(__u64 *hist, __u64 ns)
+{
+	__u32 bucket = bucket_of(ns / 1000);
+
 	MASK(bucket, 31);
 	add(hist + bucket, 1);
 }

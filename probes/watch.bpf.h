@@ -90,15 +90,23 @@ __noinline int end_stop(__u32 cpu, __u64 i, __u32 locked)
 	return 0;
 }
 
-/* Where a stop is in the list, or with clock 0 where one can be put; MOST_STOPPED: nowhere. */
+/*
+ * Where a stop is in the list, or with clock 0 where one can be put; MOST_STOPPED: nowhere.
+ * Without a branch, as the verifier follows each of each round.
+ */
 __noinline int find_stop(__u32 cpu, __u64 clock, __u64 queue)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
+	__u64 found = MOST_STOPPED, any_queue = clock ? 0 : -1ULL;
 
-	for (int i = 0; list && i < MOST_STOPPED; i++)
-		if (list->stopped[i].clock == clock && (!clock || list->stopped[i].queue == queue))
-			return i;
-	return MOST_STOPPED;
+	for (__u64 i = 0; list && i < MOST_STOPPED; i++) {
+		volatile struct stopped *s = &list->stopped[i];
+		__u64 other = (s->clock ^ clock) | ((s->queue ^ queue) & ~any_queue);
+		__u64 same = ((other | -other) >> 63) - 1;
+
+		found = (found & ~same) | (i & same);
+	}
+	return found;
 }
 
 __noinline int begin_stop(__u64 queue_at, __u64 task_at, __u32 cpu)
