@@ -111,18 +111,12 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 
 static void drain(struct MHD_Daemon *daemon)
 {
-	struct cgtune_limiter_stats stats = { .size = sizeof(stats) };
 	int listening = MHD_quiesce_daemon(daemon);
+	int r = cgtune_limiter_drain(limiter, DRAIN_MS);
 
-	cgtune_limiter_close(limiter);
-	for (int ms = 0; ms < DRAIN_MS; ms += 10) {
-		if (cgtune_limiter_stats(limiter, &stats) < 0 || !stats.inflight)
-			break;
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	}
 	MHD_stop_daemon(daemon);
 	close(listening);
-	fprintf(stderr, "httpd: drained, %u left behind\n", stats.inflight);
+	fprintf(stderr, "httpd: %s\n", r == 0 ? "drained" : "not all requests ended in time");
 }
 
 int main(int argc, char **argv)

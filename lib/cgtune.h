@@ -373,7 +373,7 @@ int cgtune_usage_read(const struct cgtune_options *options, struct cgtune_usage 
  * cgtune_throttle_read() - read what the CPU quota has done
  *
  * Where a probe is started and this user may read it, its array is mapped: once,
- * for good, about 1 MB that nobody but the kernel's programs can write. With
+ * for good, about 2 MB that nobody but the kernel's programs can write. With
  * CGTUNE_MAPPED in the flags, for this process and not another, later calls then
  * take what it counts from there: no system call, no lock, no page fault, well
  * below 1 us, so that it can be done before and after each request. The process's
@@ -452,7 +452,8 @@ enum cgtune_counting {
 
 /** Who of equal priority is admitted first. */
 enum cgtune_order {
-	CGTUNE_ORDER_FIFO,		/**< who has waited longest */
+	CGTUNE_ORDER_FIFO,		/**< who has waited longest. Of those who wait nobody goes before it; while its
+					     thread is woken, at most 16 who come then do */
 	CGTUNE_ORDER_LIFO,		/**< who came last: in an overload most waiters have given up already */
 };
 
@@ -512,8 +513,8 @@ enum cgtune_request_flag {
 /** struct cgtune_request - one request that asks to be admitted; zero in a member is its default */
 struct cgtune_request {
 	size_t size;			/**< sizeof(struct cgtune_request) */
-	uint32_t priority;		/**< 0, the default, to 3. Of those who wait the highest is admitted first;
-					     where the backlog is full the lowest is refused for a higher one */
+	uint32_t priority;		/**< 0, the default, to 3. Of those who wait the highest is admitted first,
+					     and above 0 before all who come; where the backlog is full the lowest is refused for a higher one */
 	int32_t timeout_ms;		/**< how long to wait; 0 and -1: the backlog timeout */
 	uint32_t flags;			/**< enum cgtune_request_flag */
 	uint32_t reserved;
@@ -661,6 +662,18 @@ int cgtune_limiter_resize(struct cgtune_limiter *limiter, uint32_t limit, uint32
 
 /** cgtune_limiter_close() - refuse from now on, and wake all who wait; those who are in leave as ever */
 void cgtune_limiter_close(struct cgtune_limiter *limiter);
+
+/**
+ * cgtune_limiter_drain() - cgtune_limiter_close(), and wait until those who are in have left
+ * @timeout_ms: how long to wait; 0: just look; -1: for ever
+ *
+ * For the end of a server; again and again, as it likes. Not for a thread that is in itself,
+ * nor for an event loop: that closes, and looks at inflight when somebody leaves. Who left last may
+ * still be in the call: join its thread before cgtune_limiter_free().
+ *
+ * Return: 0: nobody is in; -ETIMEDOUT: somebody still is; -EINVAL.
+ */
+int cgtune_limiter_drain(struct cgtune_limiter *limiter, int timeout_ms);
 
 /** cgtune_limiter_stats() - read the counters; 0; -EINVAL */
 int cgtune_limiter_stats(struct cgtune_limiter *limiter, struct cgtune_limiter_stats *ret);

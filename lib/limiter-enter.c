@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter-enter - who asks to be admitted: at once, by waiting, by a callback; and leaving */
 #include "limiter.h"
-#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
-#include <linux/futex.h>
-#include <time.h>
 
 enum { QUEUE = 1 };			/* neither admitted nor refused */
 
-/* Forget an adapted limit that is too old, and admit who then may. */
+/* Forget an adapted limit that is too old. */
+static void look_at_limit(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now)
+{
+	if (!s->valid_until_ns || s->valid_until_ns >= now)
+		return;
+	s->valid_until_ns = 0;
+	limiter_set_limit(s, limiter_static_limit(l));
+}
+
+/* The same, and admit who then may. */
 static void catch_up(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now, struct limiter_batch *batch)
 {
-	if (s->valid_until_ns && s->valid_until_ns < now) {
-		s->valid_until_ns = 0;
-		limiter_set_limit(s, limiter_static_limit(l));
-	}
+	look_at_limit(l, s, now);
 	if (s->waiting) {
 		limiter_rate_look(s, now);
 		limiter_grant(l, s, now, batch);
@@ -98,15 +101,22 @@ static int admit(struct cgtune_limiter *l, struct limiter_state *s, const struct
 	return take_or_slow(s) ? 0 : QUEUE;
 }
 
-/* Without the lock, as long as nobody waits. */
+/* Without the lock, as long as nobody waits, or who waits may be passed. */
 static inline bool take_quickly(struct limiter_state *s)
 {
-	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed), next;
 
-	while (!(word & LIMITER_SLOW) && limiter_inflight(word) < limiter_limit(word))
-		if (atomic_compare_exchange_weak_explicit(&s->word, &word, word + 1, memory_order_acquire,
+	while (limiter_inflight(word) < limiter_limit(word)) {
+		next = word + 1;
+		if (word & LIMITER_SLOW) {
+			if (!(word & LIMITER_PASS_MASK))
+				return false;
+			next -= LIMITER_PASS;
+		}
+		if (atomic_compare_exchange_weak_explicit(&s->word, &word, next, memory_order_acquire,
 							  memory_order_relaxed))
 			return true;
+	}
 	return false;
 }
 
@@ -129,42 +139,55 @@ static int request_take(struct cgtune_request *ours, const struct cgtune_request
 /* Put a request that has to wait into the queue. */
 static void wait_from(struct cgtune_limiter *l, struct limiter_state *s, struct cgtune_waiter *w, uint64_t now)
 {
-	uint64_t ms = w->request.timeout_ms > 0 ? (uint64_t)w->request.timeout_ms : l->options.backlog_timeout_ms;
-
 	if (!s->waiting)
 		limiter_rate_look(s, now);
 	w->since_ns = now;
-	w->until_ns = w->request.timeout_ms <= 0 && ms == UINT32_MAX ? UINT64_MAX : now + ms * 1000000;
+	w->until_ns = limiter_until_ns(now, w->request.timeout_ms > 0 ? (uint32_t)w->request.timeout_ms :
+				       l->options.backlog_timeout_ms);
 	limiter_enqueue(s, w);
 }
 
-/* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
-static void sleep_until(struct cgtune_waiter *w)
+/* Woken, and there is no slot any more: sleep again, and be woken or handed the next one. By the
+ * lock, where there is one, or somebody has settled it. */
+static bool is_passed(struct limiter_state *s, struct cgtune_waiter *w)
 {
-	struct timespec at = { (time_t)(w->until_ns / LIMITER_SECOND_NS), (long)(w->until_ns % LIMITER_SECOND_NS) };
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	uint32_t woken = LIMITER_WOKEN, passed;
 
-	sys6(SYS_futex, &w->state, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, LIMITER_QUEUED,
-	     w->until_ns == UINT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+	do
+		if (!(word & LIMITER_PASS_MASK) || limiter_inflight(word) < limiter_limit(word))
+			return false;
+	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word & ~LIMITER_PASS_MASK,
+						      memory_order_relaxed, memory_order_relaxed));
+	passed = LIMITER_PASSED + (uint32_t)((word & LIMITER_PASS_MASK) / LIMITER_PASS);
+	return __atomic_compare_exchange_n(&w->state, &woken, passed, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
 }
 
-/* Nobody came until its time was up, or somebody did at the last moment. */
-static int give_up(struct cgtune_limiter *l, struct cgtune_waiter *w)
+/* Woken, or its time is up: take a slot, go on waiting, or give up. */
+static void look(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
 	struct limiter_batch batch = { 0 };
+	uint64_t now = limiter_now_ns();
 	struct limiter_state *s = limiter_lock(l);
 
-	if (w->state == LIMITER_QUEUED)
-		limiter_settle(s, w, -ETIMEDOUT, w->until_ns, &batch);
+	if (limiter_state_of(w) != LIMITER_SETTLED)
+		limiter_grant(l, s, now, &batch);
+	if (limiter_state_of(w) != LIMITER_SETTLED && w->until_ns <= now)
+		limiter_settle(s, w, -ETIMEDOUT, now, &batch);
+	if (limiter_state_of(w) == LIMITER_WOKEN)
+		__atomic_store_n(&w->state, LIMITER_PASSED, __ATOMIC_RELAXED);
 	limiter_unlock(l, &batch);
-	return w->result;
 }
 
 static int wait_blocked(struct cgtune_limiter *l, struct cgtune_waiter *w)
 {
-	while (__atomic_load_n(&w->state, __ATOMIC_ACQUIRE) == LIMITER_QUEUED) {
-		if (w->until_ns <= limiter_now_ns())
-			return give_up(l, w);
-		sleep_until(w);
+	uint32_t state;
+
+	while ((state = limiter_state_of(w)) != LIMITER_SETTLED) {
+		if (w->until_ns <= limiter_now_ns() || (state == LIMITER_WOKEN && !is_passed(l->state, w)))
+			look(l, w);
+		else if (state != LIMITER_WOKEN)
+			limiter_sleep(&w->state, state, w->until_ns);
 	}
 	return w->result;
 }
@@ -284,12 +307,24 @@ static __attribute__((noinline)) void let_in(struct cgtune_limiter *l)
 {
 	struct limiter_batch batch = { 0 };
 	struct limiter_state *s = limiter_lock(l);
+	struct cgtune_waiter *woken = NULL;
+	uint64_t now;
 
-	if (s->waiting)
-		catch_up(l, s, limiter_now_ns(), &batch);
+	if (s->waiting) {
+		now = limiter_now_ns();
+		look_at_limit(l, s, now);
+		limiter_rate_look(s, now);
+		woken = limiter_rouse(l, s, now);
+		if (!woken)
+			limiter_grant(l, s, now, &batch);
+	}
+	limiter_look_empty(l, s);
 	limiter_unlock(l, &batch);
+	if (woken)
+		limiter_wake(woken);
 }
 
+/* Who leaves the only free slot behind while somebody is woken for it has nothing to do. */
 static inline void leave(struct cgtune_limiter *l, int outcome)
 {
 	struct limiter_state *s = l->state;
@@ -301,7 +336,7 @@ static inline void leave(struct cgtune_limiter *l, int outcome)
 	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word - 1, memory_order_release,
 						      memory_order_relaxed));
 	atomic_fetch_add_explicit(&s->left[outcome], 1, memory_order_relaxed);
-	if (word & LIMITER_SLOW)
+	if (word & LIMITER_SLOW && !(word & LIMITER_PASS_MASK && limiter_inflight(word) >= limiter_limit(word)))
 		let_in(l);
 }
 

@@ -6,12 +6,19 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <time.h>
+
+/* Whose thread it is looks at it without the lock. */
+static void set_state(struct cgtune_waiter *w, uint32_t state)
+{
+	__atomic_store_n(&w->state, state, __ATOMIC_RELEASE);
+}
 
 void limiter_enqueue(struct limiter_state *s, struct cgtune_waiter *w)
 {
 	uint32_t p = w->request.priority;
 
-	w->state = LIMITER_QUEUED;
+	set_state(w, LIMITER_QUEUED);
 	w->next = NULL;
 	w->prev = s->last[p];
 	if (w->prev)
@@ -68,9 +75,23 @@ void limiter_settle(struct limiter_state *s, struct cgtune_waiter *w, int result
 		limiter_append(batch, w);
 		return;
 	}
-	/* From here on the sleeper may be gone, and its stack be used for something else, where the
-	 * worst that a wake-up does is to be a spurious one. */
-	__atomic_store_n(&w->state, LIMITER_SETTLED, __ATOMIC_RELEASE);
+	set_state(w, LIMITER_SETTLED);
+	limiter_wake(w);
+}
+
+/* Of the kernel, not a condition variable: who is woken needs no lock that its waker still holds. */
+void limiter_sleep(void *word, uint32_t value, uint64_t until_ns)
+{
+	struct timespec at = { (time_t)(until_ns / LIMITER_SECOND_NS), (long)(until_ns % LIMITER_SECOND_NS) };
+
+	sys6(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, until_ns == UINT64_MAX ? NULL : &at,
+	     NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* The sleeper may be gone, and its stack be used for something else, where the worst that a wake-up
+ * does is to be a spurious one. */
+void limiter_wake(struct cgtune_waiter *w)
+{
 	sys3(SYS_futex, &w->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1);
 }
 
@@ -93,10 +114,39 @@ static struct cgtune_waiter *next_of(const struct cgtune_limiter *l, const struc
 	return NULL;
 }
 
+/* How many more may pass it; 0: none, or it is on its way. */
+static uint64_t passes_of(const struct cgtune_waiter *w)
+{
+	uint32_t state = limiter_state_of(w);
+
+	if (w->granted || w->request.priority)
+		return 0;
+	return state == LIMITER_QUEUED ? LIMITER_PASSES : util_sub(state, LIMITER_PASSED);
+}
+
+/* For the one slot that is free now. A second one, or a higher priority, is not kept waiting for a
+ * thread to be switched to. */
+struct cgtune_waiter *limiter_rouse(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now)
+{
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed), passes;
+	struct cgtune_waiter *w = next_of(l, s);
+
+	if (!w || w->until_ns <= now || limiter_inflight(word) + 1 != limiter_limit(word))
+		return NULL;
+	passes = passes_of(w);
+	if (!passes)
+		return NULL;
+	set_state(w, LIMITER_WOKEN);
+	atomic_fetch_add_explicit(&s->word, passes * LIMITER_PASS, memory_order_relaxed);
+	return w;
+}
+
 void limiter_grant(struct cgtune_limiter *l, struct limiter_state *s, uint64_t now, struct limiter_batch *batch)
 {
 	struct cgtune_waiter *w;
 
+	if (atomic_load_explicit(&s->word, memory_order_relaxed) & LIMITER_PASS_MASK)
+		atomic_fetch_and_explicit(&s->word, ~LIMITER_PASS_MASK, memory_order_relaxed);
 	while ((w = next_of(l, s))) {
 		if (w->until_ns <= now)
 			limiter_settle(s, w, -ETIMEDOUT, now, batch);

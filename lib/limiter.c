@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter - admission: what a limiter is, from its making to its closing, and its sizes */
 #include "limiter.h"
+#include "sys.h"
 #include "util.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -16,6 +18,11 @@ uint64_t limiter_now_ns(void)
 	return (uint64_t)now.tv_sec * LIMITER_SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t limiter_until_ns(uint64_t now, uint32_t ms)
+{
+	return ms == UINT32_MAX ? UINT64_MAX : now + ms * UINT64_C(1000000);
+}
+
 /* The first use in this process. Until it was made ready the word is 0: full, and nobody is in. */
 static void make_ready(struct cgtune_limiter *l)
 {
@@ -23,7 +30,7 @@ static void make_ready(struct cgtune_limiter *l)
 
 	l->state->ready = true;
 	l->state->seed = limiter_now_ns() | 1;
-	atomic_store_explicit(&l->state->word, (uint64_t)limiter_static_limit(l) << LIMITER_LIMIT_SHIFT |
+	atomic_store_explicit(&l->state->word, (uint64_t)limiter_static_limit(l) << LIMITER_BITS |
 			      (slow ? LIMITER_SLOW : 0), memory_order_relaxed);
 }
 
@@ -85,7 +92,7 @@ void limiter_set_limit(struct limiter_state *s, uint32_t limit)
 	if (limiter_limit(word) != limit)
 		s->resized++;
 	do
-		new = (word & (LIMITER_SLOW | UINT32_MAX)) | (uint64_t)limit << LIMITER_LIMIT_SHIFT;
+		new = (word & ~((uint64_t)LIMITER_MOST << LIMITER_BITS)) | (uint64_t)limit << LIMITER_BITS;
 	while (!atomic_compare_exchange_weak_explicit(&s->word, &word, new, memory_order_relaxed,
 						      memory_order_relaxed));
 }
@@ -166,8 +173,37 @@ _public_ void cgtune_limiter_close(struct cgtune_limiter *l)
 	s = limiter_lock(l);
 	atomic_store(&l->closed, true);
 	atomic_fetch_or(&s->word, LIMITER_SLOW);
+	atomic_fetch_and(&s->word, ~LIMITER_PASS_MASK);
 	for (int p = 0; p < LIMITER_PRIORITIES; p++)
 		while (s->first[p])
 			limiter_settle(s, s->first[p], -ESHUTDOWN, now, &batch);
 	limiter_unlock(l, &batch);
+}
+
+void limiter_look_empty(struct cgtune_limiter *l, struct limiter_state *s)
+{
+	if (!atomic_load(&l->closed) || limiter_inflight(atomic_load(&s->word)))
+		return;
+	atomic_fetch_add(&s->emptied, 1);
+	sys3(SYS_futex, &s->emptied, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+}
+
+/* Whoever leaves a closed limiter goes by the lock, and so looks whether it was the last. */
+_public_ int cgtune_limiter_drain(struct cgtune_limiter *l, int timeout_ms)
+{
+	uint64_t until = limiter_until_ns(limiter_now_ns(), (uint32_t)timeout_ms);
+	struct limiter_state *s;
+	uint32_t emptied;
+
+	if (!l || timeout_ms < -1)
+		return -EINVAL;
+	cgtune_limiter_close(l);
+	for (s = l->state;;) {
+		emptied = atomic_load(&s->emptied);
+		if (!limiter_inflight(atomic_load(&s->word)))
+			return 0;
+		if (limiter_now_ns() >= until)
+			return -ETIMEDOUT;
+		limiter_sleep(&s->emptied, emptied, until);
+	}
 }

@@ -18,19 +18,23 @@
 
 #define LIMITER_PRIORITIES 4
 #define LIMITER_NAME_SIZE 64
-#define LIMITER_MOST 0x7fffffffu		/* a limit of this admits all */
 #define LIMITER_SECOND_NS UINT64_C(1000000000)
 
-/* state->word: slots taken, the limit in force, and whether to go by the lock. */
+/* state->word: slots taken, the limit in force, how many may still pass those who wait, and whether
+ * to go by the lock. */
+#define LIMITER_BITS 29
+#define LIMITER_MOST ((UINT32_C(1) << LIMITER_BITS) - 1)	/* a limit of this admits all */
+#define LIMITER_PASS (UINT64_C(1) << 2 * LIMITER_BITS)
+#define LIMITER_PASSES UINT64_C(16)		/* CGTUNE_ORDER_FIFO tells of it */
+#define LIMITER_PASS_MASK (UINT64_C(31) * LIMITER_PASS)
 #define LIMITER_SLOW (UINT64_C(1) << 63)
-#define LIMITER_LIMIT_SHIFT 32
 static inline uint32_t limiter_inflight(uint64_t word)
 {
-	return (uint32_t)word;
+	return (uint32_t)word & LIMITER_MOST;
 }
 static inline uint32_t limiter_limit(uint64_t word)
 {
-	return (uint32_t)(word >> LIMITER_LIMIT_SHIFT) & LIMITER_MOST;
+	return (uint32_t)(word >> LIMITER_BITS) & LIMITER_MOST;
 }
 
 struct limiter_sizes {
@@ -66,6 +70,7 @@ struct limiter_batch {
 struct limiter_state {
 	_Atomic uint64_t word;
 	_Atomic uint64_t left[3];	/* by enum cgtune_outcome */
+	_Atomic uint32_t emptied;	/* times that the last one left since it was closed */
 	pthread_mutex_t lock;		/* over all that follows */
 	bool ready;			/* in this process */
 	uint32_t waiting;
@@ -97,6 +102,11 @@ struct cgtune_limiter {
 };
 
 uint64_t limiter_now_ns(void);
+/* CLOCK_MONOTONIC after so many milliseconds; UINT32_MAX: never. */
+uint64_t limiter_until_ns(uint64_t now, uint32_t ms);
+
+/* Sleep while a word is that, until it is woken, or until that time of limiter_until_ns(). */
+void limiter_sleep(void *word, uint32_t value, uint64_t until_ns);
 
 /* Make one; options are checked and complete, but for the sizes. NULL: out of memory. */
 struct cgtune_limiter *limiter_make(const struct cgtune_limiter_options *options, const struct limiter_sizes *sizes);
@@ -120,6 +130,9 @@ void limiter_adapt(struct cgtune_limiter *limiter, const struct limiter_window *
 
 /* limiter-adapt.c. The next limit, at least 1; not bounded by the static one. */
 uint32_t limiter_law_next(struct limiter_law *law, const struct limiter_window *window, uint32_t limit);
+
+/* With the lock held: wake who waits for a closed limiter to be empty, if it is. */
+void limiter_look_empty(struct cgtune_limiter *limiter, struct limiter_state *state);
 
 /* The limit in force, with the lock held. */
 void limiter_set_limit(struct limiter_state *state, uint32_t limit);
@@ -154,7 +167,12 @@ void limiter_settle(struct limiter_state *state, struct cgtune_waiter *waiter, i
 		    struct limiter_batch *batch);
 /* Have its callback made. */
 void limiter_append(struct limiter_batch *batch, struct cgtune_waiter *waiter);
-/* Admit who waits, as far as the limit in force goes. */
+/* Let the first in the queue be woken, and be passed meanwhile: whom to wake with limiter_wake(). NULL:
+ * those who wait are to be admitted instead. */
+struct cgtune_waiter *limiter_rouse(struct cgtune_limiter *limiter, struct limiter_state *state, uint64_t now);
+/* Without the lock, too: that the waiter is still there does not matter. */
+void limiter_wake(struct cgtune_waiter *waiter);
+/* Admit who waits, as far as the limit in force goes. Nobody is passed any more. */
 void limiter_grant(struct cgtune_limiter *limiter, struct limiter_state *state, uint64_t now,
 		   struct limiter_batch *batch);
 /* Refuse one of a lower priority; false: there is none. */
@@ -165,8 +183,18 @@ uint64_t limiter_sweep(struct limiter_state *state, uint64_t now, struct limiter
 /* Take a slot below the limit in force, whoever waits; false: there is none. */
 bool limiter_take(struct limiter_state *state);
 
-/* waiter->state, on which a thread sleeps; granted is NULL then. */
-enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_SETTLED };
+/*
+ * waiter->state, on which a thread sleeps; granted is NULL then. To hand each slot over to a thread
+ * that sleeps would cost a switch of threads for each request. So the slot stays free while the first in
+ * the queue is woken, and until it runs and looks, others may take it without a lock. Who finds
+ * none when it looks sleeps again, and is woken for the next one; but when LIMITER_PASSES have
+ * passed it, a slot is handed over. LIMITER_PASSED and above: so many more may pass it.
+ */
+enum { LIMITER_IDLE, LIMITER_QUEUED, LIMITER_WOKEN, LIMITER_SETTLED, LIMITER_PASSED };
+static inline uint32_t limiter_state_of(const struct cgtune_waiter *waiter)
+{
+	return __atomic_load_n(&waiter->state, __ATOMIC_ACQUIRE);
+}
 
 /* limiter-stats.c, with the lock held: */
 void limiter_count_rejected(struct limiter_state *state, int result);

@@ -59,9 +59,10 @@ static inline __u64 grown(__u64 *seen, __u64 now)
 
 static inline void count_reclaims(struct probe_memory *memory, __u64 high, __u64 max)
 {
+	begin_change(&memory->owner);
 	add(&memory->high_reclaims, grown(&memory->seen.high, high));
 	add(&memory->max_reclaims, grown(&memory->seen.max, max));
-	memory->owner.updated_ns = bpf_ktime_get_ns();
+	end_change(&memory->owner);
 }
 
 /* A thread that mem_cgroup_handle_over_high() makes sleep. */
@@ -100,14 +101,15 @@ static inline void note_sleeper(struct probe_memory *leaf, __u64 limit, __u64 si
 
 static inline void count_sleep(struct probe_memory *leaf, struct sleeper *sleeper)
 {
-	__u64 now = bpf_ktime_get_ns(), ns = now - sleeper->since;
+	__u64 ns = bpf_ktime_get_ns() - sleeper->since;
 	struct probe_owner limit = { .cgroup = sleeper->limit, .hierarchy = leaf->owner.hierarchy };
 
+	begin_change(&leaf->owner);
 	add(&leaf->high_sleeps, 1);
 	add(&leaf->high_sleep_ns, ns);
 	raise_to(&leaf->high_sleep_max_ns, ns);
 	count_length(leaf->hist, ns);
-	leaf->owner.updated_ns = now;
+	end_change(&leaf->owner);
 	tell(PROBE_HIGH_SLEEP, &limit, ns, &sleeper->victim, bpf_get_smp_processor_id());
 }
 
@@ -119,15 +121,17 @@ static inline void count_victim(struct probe_memory *leaf, __u64 kills, __u64 li
 
 	for (int i = 0; i < PROBE_COMM; i++)
 		READ_AT(&victim.comm[i], task, bpf_core_field_offset(struct task_struct, comm) + i);
+	begin_change(&leaf->owner);
 	add(&leaf->oom_victims, kills);
-	leaf->owner.updated_ns = bpf_ktime_get_ns();
+	end_change(&leaf->owner);
 	tell(PROBE_OOM_KILL, &owner, 0, &victim, bpf_get_smp_processor_id());
 }
 
 static inline void count_kills(struct probe_memory *limit, __u64 kills)
 {
+	begin_change(&limit->owner);
 	add(&limit->oom_kills, kills);
-	limit->owner.updated_ns = bpf_ktime_get_ns();
+	end_change(&limit->owner);
 }
 
 #endif

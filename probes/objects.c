@@ -5,11 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define CARRY(symbol, file) \
-	__asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous"); \
-	extern const char symbol[] __attribute__((visibility("hidden"))), \
-		symbol##_end[] __attribute__((visibility("hidden")))
-
 CARRY(probe_throttle_v2, "throttle-v2.bpf.o");
 CARRY(probe_throttle_v3, "throttle-v3.bpf.o");
 CARRY(probe_throttle_raw_v2, "throttle-raw-v2.bpf.o");

@@ -27,6 +27,12 @@ int probe_says(struct probe_text *text, int error, const char *format, ...) __at
 /* options.c */
 int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe_options *ret);
 
+/* The bytes of a compiled file, from symbol to symbol_end. */
+#define CARRY(symbol, file) \
+	__asm__(".section .rodata\n.balign 16\n" #symbol ":\n.incbin \"" file "\"\n" #symbol "_end:\n.previous"); \
+	extern const char symbol[] __attribute__((visibility("hidden"))), \
+		symbol##_end[] __attribute__((visibility("hidden")))
+
 /* objects.c: the compiled programs. */
 struct probe_object {
 	const char *name;

@@ -316,7 +316,7 @@ START_TEST(restarted_under_readers)
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_on, NULL), 0);
 	real_quota("many", 150000, 100000);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 4; i++) {
 		probe_start(0, 0);
 		throttle_of(0, NULL);
 		probe_stop();

@@ -472,14 +472,16 @@ static Suite *suite(void)
 	tcase_add_test(tcase, callbacks);
 	tcase_add_test(tcase, callbacks_are_joined);
 	tcase_add_test(tcase, callback_set_late);
+	tcase_add_test(tcase, many_threads);
+#ifndef TSAN				/* which has a thread of its own, allocates, faults, and is slow */
 	tcase_add_test(tcase, watcher);
 	tcase_add_test(tcase, watcher_again_and_again);
 	tcase_add_test(tcase, forked);
 	tcase = add_case(all, "bounds");
 	tcase_add_test(tcase, no_descriptor_leaks);
 	tcase_add_test(tcase, no_allocation_no_fault);
-	tcase_add_test(tcase, many_threads);
 	tcase_add_test(tcase, never_torn);
+#endif
 	return all;
 }
 

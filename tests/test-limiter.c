@@ -245,6 +245,42 @@ START_TEST(closed)
 }
 END_TEST
 
+static void *drain(void *limiter)
+{
+	return (void *)(intptr_t)cgtune_limiter_drain(limiter, -1);
+}
+
+START_TEST(drained)
+{
+	struct cgtune_limiter *l = LIMITER(.limit = 3, .backlog = 9);
+	pthread_t drainers[2];
+	void *result;
+
+	visitors_start(visitors, 12, l, &gate);
+	await(l, 3, 9);
+	ck_assert_int_eq(cgtune_limiter_drain(l, 0), -ETIMEDOUT);
+	await(l, 3, 0);
+	ck_assert_int_eq(cgtune_limiter_drain(l, 1), -ETIMEDOUT);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&drainers[i], NULL, drain, l), 0);
+	gate_open(&gate, 3);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(drainers[i], &result), 0);
+		ck_assert_ptr_eq(result, NULL);
+	}
+	ck_assert_int_eq(cgtune_limiter_drain(l, 0), 0);
+	ck_assert_int_eq(cgtune_limiter_try(l), -ESHUTDOWN);
+	ck_assert_uint_eq(stats_of(l).admitted, 3);
+	for (int i = 0; i < 12; i++)
+		pthread_join(visitors[i].thread, NULL);
+	ck_assert_uint_eq(stats_of(l).rejected_closed, 10);
+	expect_empty(l);
+	ck_assert_int_eq(cgtune_limiter_drain(NULL, 0), -EINVAL);
+	ck_assert_int_eq(cgtune_limiter_drain(l, -2), -EINVAL);
+	cgtune_limiter_free(l);
+}
+END_TEST
+
 /* Who waits is admitted in this order: by priority, then as the limiter's order says. */
 START_TEST(order_of_waiters)
 {
@@ -269,6 +305,106 @@ START_TEST(order_of_waiters)
 	cgtune_limiter_release(l);
 	expect_slots(l, 1);
 	cgtune_limiter_free(l);
+}
+END_TEST
+
+/* A thread that sleeps in the queue, without the thread. */
+static void enqueue(struct cgtune_limiter *l, struct cgtune_waiter *waiter)
+{
+	limiter_enqueue(limiter_lock(l), waiter);
+	atomic_fetch_or(&l->state->word, LIMITER_SLOW);
+	pthread_mutex_unlock(&l->state->lock);
+}
+
+/* A thread that waits and is not given a CPU: as many as documented pass it, whichever way they
+ * come, then the slot is its own. */
+START_TEST(passed_by_so_many)
+{
+	struct cgtune_limiter *l = LIMITER(.limit = 1, .backlog = 6);
+	struct cgtune_waiter waiter = { .until_ns = UINT64_MAX, .request.priority = (uint32_t)_i };
+	int passed = 0;
+
+	ck_assert_int_eq(cgtune_limiter_try(l), 0);
+	enqueue(l, &waiter);
+	ck_assert_int_eq(cgtune_limiter_try(l), -EBUSY);
+	cgtune_limiter_release(l);
+	while (cgtune_limiter_try(l) == 0) {
+		passed++;
+		ck_assert_uint_eq(stats_of(l).waiting, 1);
+		ck_assert_uint_eq(stats_of(l).inflight, 1);
+		cgtune_limiter_release(l);
+	}
+	ck_assert_int_eq(passed, _i ? 0 : 16);
+	ck_assert_uint_eq(waiter.state, LIMITER_SETTLED);
+	ck_assert_int_eq(waiter.result, 0);
+	ck_assert_uint_eq(stats_of(l).waited, 1);
+	cgtune_limiter_release(l);
+	expect_slots(l, 1);
+	cgtune_limiter_free(l);
+}
+END_TEST
+
+/* Two slots are free, one of them is for somebody who is woken: the next waiter is not kept waiting for that. */
+START_TEST(one_slot_is_open)
+{
+	struct cgtune_limiter *l = LIMITER(.limit = 2, .backlog = 6);
+	struct cgtune_waiter waiters[2] = { { .until_ns = UINT64_MAX }, { .until_ns = UINT64_MAX } };
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(cgtune_limiter_try(l), 0);
+	for (int i = 0; i < 2; i++)
+		enqueue(l, &waiters[i]);
+	cgtune_limiter_release(l);
+	ck_assert_uint_eq(waiters[0].state, LIMITER_WOKEN);
+	ck_assert_uint_eq(stats_of(l).inflight, 1);
+	cgtune_limiter_release(l);
+	for (int i = 0; i < 2; i++)
+		ck_assert_uint_eq(waiters[i].state, LIMITER_SETTLED);
+	ck_assert_uint_eq(stats_of(l).inflight, 2);
+	cgtune_limiter_release(l);
+	cgtune_limiter_release(l);
+	expect_slots(l, 2);
+	cgtune_limiter_free(l);
+}
+END_TEST
+
+static struct cgtune_limiter *passing;
+
+static void *pass(void *unused)
+{
+	for (int i = 0; i < 20000; i++)
+		if (cgtune_limiter_try(passing) == 0)
+			cgtune_limiter_release(passing);
+	return unused;
+}
+
+/* Those who wait get in, in the order in which they came, however many pass. */
+START_TEST(order_of_threads)
+{
+	pthread_t threads[2];
+
+	passing = LIMITER(.limit = 1, .backlog = MOST);
+	ck_assert_int_eq(cgtune_limiter_try(passing), 0);
+	for (int i = 0; i < 20; i++) {
+		visitors_start(&visitors[i], 1, passing, &gate);
+		await(passing, 1, (uint32_t)i + 1);
+		visitors[i].result = 1;
+	}
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, pass, NULL), 0);
+	cgtune_limiter_release(passing);
+	for (uint32_t i = 0; i < 20; i++) {
+		while (stats_of(passing).waited != i + 1)
+			sched_yield();
+		for (uint32_t j = i + 1; j < 20; j++)
+			ck_assert_int_eq(__atomic_load_n(&visitors[j].result, __ATOMIC_RELAXED), 1);
+		gate_open(&gate, 1);
+	}
+	visitors_join(visitors, 20, 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	expect_slots(passing, 1);
+	cgtune_limiter_free(passing);
 }
 END_TEST
 
@@ -496,7 +632,7 @@ START_TEST(retry_after_computed)
 }
 END_TEST
 
-#define MANY 200000
+#define MANY 50000
 static struct cgtune_waiter *many;
 static struct cgtune_limiter *chained;
 static int depth, deepest, served;
@@ -585,7 +721,11 @@ static Suite *suite(void)
 	tcase_add_test(tcase, released_by_nobody);
 	tcase_add_test(tcase, outcomes);
 	tcase_add_test(tcase, closed);
+	tcase_add_test(tcase, drained);
 	tcase_add_loop_test(tcase, order_of_waiters, 0, 2);
+	tcase_add_loop_test(tcase, passed_by_so_many, 0, 2);
+	tcase_add_test(tcase, one_slot_is_open);
+	tcase_add_test(tcase, order_of_threads);
 	tcase_add_test(tcase, priority_takes_the_place);
 	tcase_add_test(tcase, bypass);
 	tcase_add_test(tcase, no_wait);

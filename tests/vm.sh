@@ -8,6 +8,7 @@ set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
 vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2"}
+probe_vms=${CGTUNE_VMS_PROBE:-"5.10:v1 6.1:v2 6.12:hybrid-mem newest:v2"}
 # shellcheck source=tests/vm/tap
 . "$src/vm/tap"
 
@@ -26,25 +27,28 @@ has_more() {
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
 	echo real-limits real-usage real-live real-told
-	is_one_of "$1" "${CGTUNE_VMS_PROBE:-5.10:v1 6.1:v2 newest:v2}" || return
-	(cd "$build/tests" && find real-probe real-probe-faults -prune 2>/dev/null)
+	is_one_of "$1" "$probe_vms" || return
+	(cd "$build/tests" && find real-probe* real-walk real-throttle real-bpfdist -prune -type f -perm /111 2>/dev/null)
 }
 
 # list VM: for vm/each
 list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
 	echo "container top_builddir='$build' sh '$src/container.sh'"
-	! has_more "$1" || echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
+	has_more "$1" || return
+	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
+	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
 }
 
 # machine VM: a boot for all, and one with more CPUs and the programs of this machine
 machine() {
 	list "$1" >"$output.$1.list"
 	set -- "$1" -f "$output.$1.list:/vm/list" -f "$src/vm/each:/vm/each" -L "$build/.libs" -t 1500 -C
+	! is_one_of "$1" "$probe_vms" || set -- "$@" -c 4
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
 	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh"
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
 	boot all "$@" -- sh /vm/each /vm/list
 	split "$1"
 	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then

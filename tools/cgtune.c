@@ -18,7 +18,9 @@ static const struct {
 	{ "agent", tool_agent, "answer HAProxy's agent-check with the connections that the limits allow" },
 	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
 	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
-	{ "stalls", tool_stalls, "print what the probe counts: stops, for how long, and whose" },
+	{ "stalls", tool_stalls, "print how often and for how long limits stopped each cgroup" },
+	{ "top", tool_top, "print what each cgroup uses of its limits, at each interval" },
+	{ "bpfdist", tool_bpfdist, "count bpf(2) calls by command: how many, how long, which failed" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

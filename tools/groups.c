@@ -67,22 +67,29 @@ int groups_find(const char *controller, struct groups *ret)
 	free(mount);
 	if (r == 0 && statfs(groups.mount, &fs) < 0)
 		r = -errno;
-	if (r == 0 && fs.f_type != CGROUP2_SUPER_MAGIC)
+	groups.version = r == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
+	if (r == 0 && groups.version == 1)
 		r = find_line("/proc/self/cgroup", controller, 0, &groups.hierarchy, path, sizeof(path));
 	if (r == 0)
 		*ret = groups;
 	return r;
 }
 
-int groups_id(const struct groups *groups, const char *path, uint64_t *ret)
+const char *groups_path(const struct groups *groups, const char *path)
 {
-	char directory[2 * 4096 + 2];
 	size_t n = strlen(groups->mount);
-	struct stat st;
 
 	if (strncmp(path, groups->mount, n) == 0 && (path[n] == '/' || !path[n]))
 		path += n;
-	snprintf(directory, sizeof(directory), "%s/%s", groups->mount, path);
+	return *path ? path : "/";
+}
+
+int groups_id(const struct groups *groups, const char *path, uint64_t *ret)
+{
+	char directory[2 * 4096 + 2];
+	struct stat st;
+
+	snprintf(directory, sizeof(directory), "%s/%s", groups->mount, groups_path(groups, path));
 	if (stat(directory, &st) < 0)
 		return -errno;
 	*ret = st.st_ino;
@@ -115,4 +122,29 @@ int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *
 			r = fn(entry->fts_statp->st_ino, entry->fts_path[n] ? entry->fts_path + n : "/", user);
 	fts_close(walk);
 	return r;
+}
+
+struct search {
+	uint64_t id;
+	char *room;
+	size_t size;
+};
+
+static int compare(uint64_t id, const char *path, void *user)
+{
+	struct search *search = user;
+
+	if (id != search->id)
+		return 0;
+	if (search->room)
+		snprintf(search->room, search->size, "%s", path);
+	return 1;
+}
+
+int groups_path_of(const struct groups *groups, uint64_t id, char *ret, size_t size)
+{
+	struct search search = { id, ret, size };
+	int r = groups_walk(groups, compare, &search);
+
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
 }

@@ -8,14 +8,21 @@
 
 struct groups {
 	char mount[4096];		/* where the controller's hierarchy is */
+	int version;			/* of cgroups: 1 or 2 */
 	uint32_t hierarchy;		/* first field of /proc/PID/cgroup */
 };
 
 /* Of a controller; 0 or -errno. */
 int groups_find(const char *controller, struct groups *ret);
 
+/* A group's own path, of that or of a directory below the mount point. */
+const char *groups_path(const struct groups *groups, const char *path);
+
 /* Of a path as in /proc/PID/cgroup, or of a directory below the mount point. */
 int groups_id(const struct groups *groups, const char *path, uint64_t *ret);
+
+/* Path of a group, in room for it unless that is NULL; -ENOENT: it is gone. */
+int groups_path_of(const struct groups *groups, uint64_t id, char *ret, size_t size);
 
 /* Path of a process's; in room for it. */
 int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_t size);

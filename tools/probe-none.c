@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* probe-none - `cgtune probe` and `cgtune stalls` of a build without BPF */
+/* probe-none - in a build without BPF: `cgtune probe`, and where others ask for a probe */
+#include "stalls.h"
 #include "tool.h"
 
-static int say(const char *command)
-{
-	fprintf(stderr, "cgtune: %s: this cgtune was built without BPF (configure --with-bpf)\n", command);
-	return TOOL_FAILED;
-}
+#include <errno.h>
+
+#define WITHOUT "this cgtune was built without BPF (configure --with-bpf)"
 
 int tool_probe(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return say("probe");
+	fputs("cgtune: probe: " WITHOUT "\n", stderr);
+	return TOOL_FAILED;
 }
 
-int tool_stalls(int argc, char **argv)
+int tool_bpfdist(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return say("stalls");
+	fputs("cgtune: bpfdist: " WITHOUT "\n", stderr);
+	return TOOL_FAILED;
+}
+
+int stalls_probe_open(const char *bpffs, struct stalls_probe *ret, char *why, size_t size)
+{
+	(void)bpffs;
+	(void)ret;
+	snprintf(why, size, WITHOUT);
+	return -EOPNOTSUPP;
 }

@@ -152,12 +152,19 @@ static void print_state(struct cgtune_probe *probe)
 		printf("%lu events were lost\n", (unsigned long)state.lost);
 }
 
+/* The same path in both hierarchies; where memory's has none, none is counted. */
 static int set_subtree(struct arguments *arguments)
 {
-	struct groups groups;
-	int r = groups_find("cpu", &groups);
+	struct cgtune_probe_options *o = &arguments->options;
+	static struct groups cpu, memory;
+	int r = groups_find("cpu", &cpu);
 
-	return r < 0 ? r : groups_id(&groups, arguments->subtree, &arguments->options.subtree);
+	if (r == 0)
+		r = groups_id(&cpu, arguments->subtree, &o->subtree);
+	if (r == 0 && groups_find("memory", &memory) == 0 && memory.hierarchy != cpu.hierarchy &&
+	    groups_id(&memory, groups_path(&cpu, arguments->subtree), &o->memory_subtree) < 0)
+		o->memory_subtree = UINT64_MAX;
+	return r;
 }
 
 static int start(struct arguments *arguments)

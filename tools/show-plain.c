@@ -75,7 +75,15 @@ static void throttle_rows(const struct show *show)
 		printf("\nthrottled %" PRIu64 " of %" PRIu64 " periods", t->throttled, t->periods);
 		if (t->throttled_ns != CGTUNE_UNKNOWN)
 			printf(", %s in all", tool_seconds(t->throttled_ns, room));
+		if (show->why && *show->limits.cpu_from) {
+			fputs(", by ", stdout);
+			tool_print_safe(stdout, show->limits.cpu_from);
+		}
 		printf("\n");
+	}
+	if (show->why && t->throttles != CGTUNE_UNKNOWN) {
+		printf("  stopped %" PRIu64 " times for %s", t->throttles, tool_seconds(t->wall_ns, room));
+		printf(", at most %s at once, by the probe since it was started\n", tool_seconds(t->max_ns, room));
 	}
 	if (hint)
 		printf("%s%s%s\n", tool_style(1, TOOL_YELLOW), hint, tool_style(1, TOOL_RESET));

@@ -7,8 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define STARS 40
-
 static const char *number(uint64_t value, char room[24])
 {
 	if (value == CGTUNE_UNKNOWN)
@@ -17,47 +15,86 @@ static const char *number(uint64_t value, char room[24])
 	return room;
 }
 
-void stalls_print_table(const struct stalls_list *list)
+static const char *seconds(uint64_t ns, char room[32])
 {
-	printf("%10s %12s %10s %12s %12s %10s  %s\n", "THROTTLES", "THROTTLED", "EPISODES", "WALL", "LONGEST", "UNCHARGED",
-	       "CGROUP");
-	for (size_t i = 0; i < list->count; i++) {
-		const struct cgtune_stalls *c = &list->groups[i].counts;
-		char ns[32], wall[32], most[32], uncharged[24];
-
-		printf("%10" PRIu64 " %12s %10" PRIu64 " %12s %12s %10s  ", c->throttles, tool_seconds(c->throttled_ns, ns),
-		       c->episodes, tool_seconds(c->wall_ns, wall), tool_seconds(c->max_ns, most),
-		       number(c->uncharged, uncharged));
-		if (list->groups[i].path)
-			tool_print_safe(stdout, list->groups[i].path);
-		else
-			printf("removed, inode %" PRIu64, c->cgroup);
-		putchar('\n');
-	}
+	return ns == CGTUNE_UNKNOWN ? "-" : tool_seconds(ns, room);
 }
 
-void stalls_print_histogram(const struct cgtune_stalls *counts)
+static void print_path(const struct stalls_group *group)
 {
-	uint64_t most = 0;
-	int last = -1;
+	if (group->path)
+		tool_print_safe(stdout, group->path);
+	else
+		printf("removed, inode %" PRIu64, group->counts.cgroup);
+	putchar('\n');
+}
 
-	for (int i = 0; i < CGTUNE_PROBE_HIST; i++) {
-		if (counts->hist[i])
-			last = i;
-		if (counts->hist[i] > most)
-			most = counts->hist[i];
+static void print_cpu(const struct stalls_group *group)
+{
+	const struct cgtune_stalls *c = &group->counts;
+	char throttles[24], episodes[24], uncharged[24], throttled[24], periods[24], both[64], ns[32], wall[32], most[32];
+
+	snprintf(both, sizeof(both), "%s/%s", number(c->nr_throttled, throttled), number(c->nr_periods, periods));
+	printf("%10s %10s %10s %10s %10s %10s %14s  ", number(c->throttles, throttles), seconds(c->throttled_ns, ns),
+	       number(c->episodes, episodes), seconds(c->wall_ns, wall), seconds(c->max_ns, most),
+	       number(c->uncharged, uncharged), both);
+	print_path(group);
+}
+
+static bool has_memory(const struct stalls_group *group)
+{
+	const struct stalls_memory *m = &group->memory;
+	const uint64_t counts[] = { m->high_reclaims, m->max_reclaims, m->high_sleeps, m->oom_kills };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		if (counts[i] && counts[i] != CGTUNE_UNKNOWN)
+			return true;
+	return false;
+}
+
+static void print_memory(const struct stalls_group *group)
+{
+	const struct stalls_memory *m = &group->memory;
+	char high[24], max[24], sleeps[24], kills[24], slept[32];
+
+	printf("%10s %10s %10s %10s %10s  ", number(m->high_reclaims, high), number(m->max_reclaims, max),
+	       number(m->high_sleeps, sleeps), seconds(m->high_sleep_ns, slept), number(m->oom_kills, kills));
+	print_path(group);
+}
+
+static bool has_cpu(const struct stalls_group *group)
+{
+	return group->counts.nr_throttled != CGTUNE_UNKNOWN || group->counts.throttles != CGTUNE_UNKNOWN;
+}
+
+/* Two tables, as few groups have both, and a line for a terminal. */
+void stalls_print_table(const struct stalls_list *list)
+{
+	bool memory = false;
+
+	printf("%10s %10s %10s %10s %10s %10s %14s  %s\n", "THROTTLES", "THROTTLED", "EPISODES", "WALL", "LONGEST",
+	       "UNCHARGED", "OF PERIODS", "CGROUP");
+	for (size_t i = 0; i < list->count; i++) {
+		if (has_cpu(&list->groups[i]))
+			print_cpu(&list->groups[i]);
+		memory |= has_memory(&list->groups[i]);
 	}
-	if (last < 0)
+	if (!memory)
 		return;
-	printf("\n%24s               : count    distribution\n", "usecs");
-	for (int i = 0; i <= last; i++) {
-		int stars = (int)(counts->hist[i] * STARS / most);
+	printf("\n%10s %10s %10s %10s %10s  %s\n", "HIGH", "MAX", "SLEEPS", "SLEPT", "OOM KILLS", "CGROUP");
+	for (size_t i = 0; i < list->count; i++)
+		if (has_memory(&list->groups[i]))
+			print_memory(&list->groups[i]);
+}
 
-		printf("%20llu -> %-10llu : %-8" PRIu64 "|", i ? 1ULL << i : 0, (2ULL << i) - 1, counts->hist[i]);
-		for (int n = 0; n < STARS; n++)
-			putchar(n < stars ? '*' : ' ');
-		puts("|");
-	}
+void stalls_print_histogram(const struct stalls_list *list)
+{
+	uint64_t hist[CGTUNE_PROBE_HIST] = { 0 };
+
+	for (size_t i = 0; i < list->count; i++)
+		for (int k = 0; k < CGTUNE_PROBE_HIST && list->groups[i].counts.hist[k] != CGTUNE_UNKNOWN; k++)
+			hist[k] += list->groups[i].counts.hist[k];
+	tool_histogram("usecs", hist, CGTUNE_PROBE_HIST);
 }
 
 static struct json_object *json_number(uint64_t value)
@@ -65,27 +102,50 @@ static struct json_object *json_number(uint64_t value)
 	return value == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(value);
 }
 
+static struct json_object *json_hist(const uint64_t *hist)
+{
+	struct json_object *array;
+
+	if (hist[0] == CGTUNE_UNKNOWN)
+		return NULL;
+	array = json_object_new_array();
+	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
+		json_object_array_add(array, json_object_new_uint64(hist[i]));
+	return array;
+}
+
+struct member {
+	const char *name;
+	uint64_t value;
+};
+
+static void add_members(struct json_object *object, const struct member *members, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_object_add(object, members[i].name, json_number(members[i].value));
+}
+#define ADD(object, members) add_members(object, members, sizeof(members) / sizeof((members)[0]))
+
 static struct json_object *json_group(const struct stalls_group *group)
 {
-	struct json_object *object = json_object_new_object(), *hist = json_object_new_array();
+	struct json_object *object = json_object_new_object(), *memory = json_object_new_object();
 	const struct cgtune_stalls *c = &group->counts;
-	const struct {
-		const char *name;
-		uint64_t value;
-	} members[] = {
+	const struct stalls_memory *m = &group->memory;
+	const struct member members[] = {
 		{ "id", c->cgroup }, { "hierarchy", c->hierarchy }, { "throttles", c->throttles },
 		{ "throttled_ns", c->throttled_ns }, { "episodes", c->episodes }, { "wall_ns", c->wall_ns },
 		{ "max_ns", c->max_ns }, { "uncharged", c->uncharged }, { "nr_periods", c->nr_periods },
 		{ "nr_throttled", c->nr_throttled }, { "hits", c->hits },
+	}, memories[] = {
+		{ "high_reclaims", m->high_reclaims }, { "max_reclaims", m->max_reclaims },
+		{ "high_sleeps", m->high_sleeps }, { "high_sleep_ns", m->high_sleep_ns }, { "oom_kills", m->oom_kills },
 	};
 
 	json_object_object_add(object, "path", tool_json_string(group->path));
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		json_object_object_add(object, members[i].name, json_number(members[i].value));
-	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
-		json_object_array_add(hist, json_object_new_uint64(c->hist[i]));
-	json_object_object_add(object, "hist", hist);
-	json_object_object_add(object, "memory", NULL);
+	ADD(object, members);
+	json_object_object_add(object, "hist", json_hist(c->hist));
+	ADD(memory, memories);
+	json_object_object_add(object, "memory", memory);
 	return object;
 }
 
@@ -100,13 +160,18 @@ void stalls_print_json(const struct stalls_list *list)
 	tool_json_print(object);
 }
 
+static const char *kind_name(uint32_t kind)
+{
+	return kind == CGTUNE_STALL_HIGH_SLEEP ? "high sleep" : kind == CGTUNE_STALL_OOM_KILL ? "OOM kill" : "throttle";
+}
+
 void stalls_print_event(const struct cgtune_stall_event *event, const char *path, const char *leaf)
 {
 	char room[32];
 
-	printf("%12.6f %10s  cpu %-3u limit ", (double)event->ended_ns / 1e9, tool_seconds(event->duration_ns, room),
-	       event->cpu);
-	tool_print_safe(stdout, path ? path : "(removed)");
+	printf("%12.6f %-10s %10s  cpu %-3u limit ", (double)event->ended_ns / 1e9, kind_name(event->kind),
+	       tool_seconds(event->duration_ns, room), event->cpu);
+	tool_print_safe(stdout, path ? path : event->limit ? "(removed)" : "(unknown)");
 	if (event->leaf) {
 		printf("  victim %u/%u ", event->tgid, event->pid);
 		tool_print_safe(stdout, event->comm);
@@ -119,20 +184,67 @@ void stalls_print_event(const struct cgtune_stall_event *event, const char *path
 void stalls_print_event_json(const struct cgtune_stall_event *event, const char *path, const char *leaf)
 {
 	struct json_object *object = json_object_new_object();
-	const struct {
-		const char *name;
-		uint64_t value;
-	} members[] = {
+	const struct member members[] = {
 		{ "number", event->number }, { "ended_ns", event->ended_ns }, { "duration_ns", event->duration_ns },
-		{ "cpu", event->cpu }, { "limit_id", event->limit }, { "leaf_id", event->leaf ? event->leaf : CGTUNE_UNKNOWN },
+		{ "cpu", event->cpu }, { "limit_id", event->limit ? event->limit : CGTUNE_UNKNOWN }, { "leaf_id", event->leaf ? event->leaf : CGTUNE_UNKNOWN },
 		{ "hierarchy", event->hierarchy }, { "pid", event->leaf ? event->pid : CGTUNE_UNKNOWN },
 		{ "tgid", event->leaf ? event->tgid : CGTUNE_UNKNOWN },
 	};
 
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		json_object_object_add(object, members[i].name, json_number(members[i].value));
+	ADD(object, members);
+	json_object_object_add(object, "kind", json_object_new_string(kind_name(event->kind)));
 	json_object_object_add(object, "comm", event->leaf ? tool_json_string(event->comm) : NULL);
 	json_object_object_add(object, "limit", tool_json_string(path));
 	json_object_object_add(object, "leaf", tool_json_string(leaf));
+	tool_json_print(object);
+}
+
+/* What was counted between; CGTUNE_UNKNOWN where one of both is not known. */
+static uint64_t between(uint64_t old, uint64_t new)
+{
+	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
+}
+
+static void print_count(uint64_t n, const char *what)
+{
+	if (n && n != CGTUNE_UNKNOWN)
+		printf("%" PRIu64 " %s, ", n, what);
+}
+
+static void print_delta_plain(const char *path, const struct member *m)
+{
+	char room[32];
+
+	if (m[1].value != CGTUNE_UNKNOWN && m[1].value)
+		printf("throttled in %" PRIu64 " of %" PRIu64 " periods, ", m[1].value, m[0].value);
+	if (m[2].value != CGTUNE_UNKNOWN && m[2].value)
+		printf("stopped for %s, ", tool_seconds(m[2].value, room));
+	print_count(m[3].value, "reclaims for memory.high");
+	print_count(m[4].value, "reclaims for memory.max");
+	print_count(m[5].value, "OOM kills");
+	tool_print_safe(stdout, path);
+	putchar('\n');
+}
+
+void stalls_print_delta(const struct row *old, const struct row *new, uint64_t ns, bool json)
+{
+	const struct member members[] = {
+		{ "nr_periods", between(old->cpu.periods, new->cpu.periods) },
+		{ "nr_throttled", between(old->cpu.throttled, new->cpu.throttled) },
+		{ "throttled_ns", between(old->cpu.throttled_ns, new->cpu.throttled_ns) },
+		{ "high_reclaims", between(old->memory.high_events, new->memory.high_events) },
+		{ "max_reclaims", between(old->memory.max_events, new->memory.max_events) },
+		{ "oom_kills", between(old->memory.oom_kills, new->memory.oom_kills) },
+		{ "id", new->id }, { "hierarchy", new->hierarchy }, { "interval_ns", ns },
+	};
+	struct json_object *object;
+
+	if (!json) {
+		print_delta_plain(new->path, members);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "path", tool_json_string(new->path));
+	ADD(object, members);
 	tool_json_print(object);
 }

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stalls - `cgtune stalls`: what the probe counts, by cgroup, and single stops as they end */
+/* stalls - `cgtune stalls`: what limits did to the cgroups, counted by the probe, or else by their own files */
 #include "stalls.h"
-#include "groups.h"
 #include "tool.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define POLL_US 50000
 
 enum { KEY_CGROUP = 256, KEY_PID, KEY_FOLLOW, KEY_JSON, KEY_BPFFS };
 
@@ -23,7 +18,7 @@ struct arguments {
 static const struct argp_option options[] = {
 	{ "cgroup", KEY_CGROUP, "PATH", 0, "of this cgroup only, as in /proc/PID/cgroup", 0 },
 	{ "pid", KEY_PID, "PID", 0, "of this process's cgroup only", 0 },
-	{ "follow", KEY_FOLLOW, NULL, 0, "print each stop when it has ended, until interrupted", 0 },
+	{ "follow", KEY_FOLLOW, NULL, 0, "print each stop when it has ended, until interrupted; without a probe what each second adds", 0 },
 	{ "json", KEY_JSON, NULL, 0, "print one JSON object, or with --follow one for each stop", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "the BPF file system that the probe is in; default /sys/fs/bpf", 0 },
 	{ 0 },
@@ -36,6 +31,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case KEY_CGROUP:
+		if (*argument != '/')
+			tool_usage(argument, "is not the absolute path of a cgroup");
 		arguments->cgroup = argument;
 		return 0;
 	case KEY_PID:
@@ -54,122 +51,66 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "stalls takes no argument");
+	case ARGP_KEY_END:
+		if (arguments->pid && arguments->cgroup)
+			tool_usage("--pid and --cgroup", "only one of them");
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* The groups of the list, or of one event, by id. */
-struct naming {
-	struct stalls_list *list;
-	uint32_t hierarchy;
-};
-
-static int name_one(uint64_t id, const char *path, void *user)
+struct stalls_group *stalls_add(struct stalls_list *list, const char *path)
 {
-	struct naming *naming = user;
+	struct stalls_group *more = reallocarray(list->groups, list->count + 1, sizeof(*more)), *group;
 
-	for (size_t i = 0; i < naming->list->count; i++) {
-		struct stalls_group *group = &naming->list->groups[i];
+	if (!more)
+		return NULL;
+	list->groups = more;
+	group = &more[list->count];
+	memset(group, 0xff, sizeof(*group));	/* CGTUNE_UNKNOWN in every number */
+	group->path = path ? strdup(path) : NULL;
+	if (path && !group->path)
+		return NULL;
+	list->count++;
+	return group;
+}
 
-		if (group->counts.cgroup == id && group->counts.hierarchy == naming->hierarchy && !group->path)
-			group->path = strdup(path);
-	}
-	return 0;
+struct stalls_group *stalls_find(const struct stalls_list *list, const char *path)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->groups[i].path && strcmp(list->groups[i].path, path) == 0)
+			return &list->groups[i];
+	return NULL;
+}
+
+struct stalls_group *stalls_find_id(const struct stalls_list *list, uint64_t id, uint32_t hierarchy)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->groups[i].counts.cgroup == id && list->groups[i].counts.hierarchy == hierarchy)
+			return &list->groups[i];
+	return NULL;
 }
 
 static int by_time(const void *a, const void *b)
 {
 	const struct stalls_group *x = a, *y = b;
+	uint64_t m = x->counts.throttled_ns + 1, n = y->counts.throttled_ns + 1;	/* unknown is last */
 
-	return x->counts.throttled_ns < y->counts.throttled_ns ? 1 : -(x->counts.throttled_ns > y->counts.throttled_ns);
+	return m < n ? 1 : -(m > n);
 }
 
-static int collect(struct cgtune_probe *probe, const struct groups *groups, struct stalls_list *list)
+static void say_source(const struct arguments *arguments, bool probe, const char *why)
 {
-	struct naming naming = { list, groups->hierarchy };
-	struct cgtune_stalls counts = { .size = sizeof(counts) };
-	uint32_t cursor = 0;
-
-	while (cgtune_probe_next(probe, &cursor, &counts) == 1) {
-		struct stalls_group *more = reallocarray(list->groups, list->count + 1, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		list->groups = more;
-		list->groups[list->count++] = (struct stalls_group){ NULL, counts };
-	}
-	if (list->count)
-		qsort(list->groups, list->count, sizeof(*list->groups), by_time);
-	return groups_walk(groups, name_one, &naming);
-}
-
-/* One group; zeros where nothing has happened to it. */
-static int collect_one(struct cgtune_probe *probe, const struct groups *groups, const char *path,
-		       struct stalls_list *list)
-{
-	struct cgtune_stalls counts = { .size = sizeof(counts), .hierarchy = groups->hierarchy };
-	uint64_t id;
-	int r = groups_id(groups, path, &id);
-
-	if (r < 0)
-		return r;
-	counts.cgroup = id;
-	r = cgtune_probe_read(probe, id, groups->hierarchy, &counts);
-	if (r < 0 && r != -ENODATA)
-		return r;
-	list->groups = calloc(1, sizeof(*list->groups));
-	if (!list->groups)
-		return -ENOMEM;
-	list->groups[0] = (struct stalls_group){ strdup(path), counts };
-	list->count = 1;
-	return 0;
-}
-
-struct name {
-	uint64_t id;
-	char path[4096];
-};
-
-static int take_name(uint64_t id, const char *path, void *user)
-{
-	struct name *name = user;
-
-	if (id != name->id)
-		return 0;
-	snprintf(name->path, sizeof(name->path), "%s", path);
-	return 1;
-}
-
-static const char *name_of(const struct groups *groups, uint64_t id, struct name *room)
-{
-	room->id = id;
-	return id && groups_walk(groups, take_name, room) == 1 ? room->path : NULL;
-}
-
-static int follow(struct cgtune_probe *probe, const struct groups *groups, uint64_t only, bool json)
-{
-	struct cgtune_probe_state state = { .size = sizeof(state) };
-	struct cgtune_stall_event event = { .size = sizeof(event) };
-	struct name limit, leaf;
-	uint64_t cursor;
-
-	cgtune_probe_state(probe, &state);
-	cursor = state.events;
-	while (!state.stopped_ns) {
-		while (cgtune_probe_next_event(probe, &cursor, &event) == 1) {
-			if (only && event.limit != only && event.leaf != only)
-				continue;
-			(json ? stalls_print_event_json : stalls_print_event)(&event, name_of(groups, event.limit, &limit),
-									      name_of(groups, event.leaf, &leaf));
-		}
-		if (fflush(stdout) != 0)
-			return TOOL_FAILED;
-		usleep(POLL_US);
-		cgtune_probe_state(probe, &state);
-	}
-	fputs("cgtune: stalls: the probe was stopped\n", stderr);
-	return TOOL_DONE;
+	if (arguments->json)
+		return;
+	if (probe)
+		puts(arguments->follow ? "Each stop when it has ended, counted by the probe:" :
+		     "Counted by the probe since it was started:");
+	else
+		printf("Counted by the cgroups' own files%s, as %s:\n",
+		       arguments->follow ? ", looked at each second" : " since they were made", why);
+	fflush(stdout);
 }
 
 static void print(const struct arguments *arguments, const struct stalls_list *list)
@@ -179,68 +120,80 @@ static void print(const struct arguments *arguments, const struct stalls_list *l
 		return;
 	}
 	stalls_print_table(list);
-	if (list->count == 1)
-		stalls_print_histogram(&list->groups[0].counts);
+	stalls_print_histogram(list);
 }
 
-static int show(const struct arguments *arguments, struct cgtune_probe *probe, const struct groups *groups,
-		const char *path)
+/* why: there is no probe. */
+static int show(const struct arguments *arguments, const struct stalls_probe *probe, const char *why,
+		const struct stalls_subject *subject)
 {
-	struct cgtune_probe_state state = { .size = sizeof(state) };
 	struct stalls_list list = { .rung = NULL };
-	uint64_t only = 0;
-	int r = path ? groups_id(groups, path, &only) : 0;
+	int r = probe ? probe->collect(probe->probe, subject, &list) : stalls_stat_collect(subject, &list);
 
-	if (r < 0)
-		return tool_failed(path, r);
-	if (arguments->follow)
-		return follow(probe, groups, only, arguments->json);
-	cgtune_probe_state(probe, &state);
-	list.rung = cgtune_probe_rung_name(state.rung);
-	r = path ? collect_one(probe, groups, path, &list) : collect(probe, groups, &list);
-	if (r == 0)
+	if (r == 0 && list.count)
+		qsort(list.groups, list.count, sizeof(*list.groups), by_time);
+	if (r == 0) {
+		say_source(arguments, probe, why);
 		print(arguments, &list);
+	}
 	for (size_t i = 0; i < list.count; i++)
 		free(list.groups[i].path);
 	free(list.groups);
-	return r < 0 ? tool_failed("the counts", r) : TOOL_DONE;
+	return r < 0 ? tool_failed(subject->cpu_path ? subject->cpu_path : "the counts", r) : TOOL_DONE;
+}
+
+static int follow(const struct arguments *arguments, const struct stalls_probe *probe, const char *why,
+		  const struct stalls_subject *subject)
+{
+	say_source(arguments, probe, why);
+	return probe ? probe->follow(probe->probe, subject, arguments->json) :
+		       stalls_stat_follow(subject, arguments->json);
+}
+
+/* The paths of a process are its own in each hierarchy; a path that was given is the same in both. */
+static int find_subject(const struct arguments *arguments, const struct groups *cpu, struct stalls_subject *ret)
+{
+	static char paths[2][4096];
+	struct groups memory;
+	int r;
+
+	*ret = (struct stalls_subject){ arguments->cgroup, arguments->cgroup };
+	if (!arguments->pid)
+		return 0;
+	r = groups_of_process(cpu, arguments->pid, paths[0], sizeof(paths[0]));
+	if (r < 0)
+		return r;
+	ret->cpu_path = paths[0];
+	if (groups_find("memory", &memory) == 0 &&
+	    groups_of_process(&memory, arguments->pid, paths[1], sizeof(paths[1])) == 0)
+		ret->memory_path = paths[1];
+	return 0;
 }
 
 int tool_stalls(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL, "Print how often and for how long limits stopped each cgroup since `cgtune probe start`.",
-		NULL, NULL, NULL,
+		options, parse, NULL, "Print how often and for how long limits stopped each cgroup, since `cgtune probe start`; "
+		"without a probe, what the kernel's own files tell.", NULL, NULL, NULL,
 	};
-	static char text[1024], path[4096];
+	static char why[1024];
+	static struct groups groups;
 	struct arguments arguments = { .cgroup = NULL };
-	struct cgtune_probe_options o = { .size = sizeof(o), .text = text, .text_size = sizeof(text) };
-	struct cgtune_probe *probe;
-	struct groups groups;
+	struct stalls_probe opened, *probe = &opened;
+	struct stalls_subject subject;
 	int r;
 
 	tool_parse(&argp, argc, argv, &arguments);
-	o.bpffs = arguments.bpffs;
 	r = groups_find("cpu", &groups);
 	if (r < 0)
 		return tool_failed("the cpu controller", r);
-	if (arguments.pid) {
-		r = groups_of_process(&groups, arguments.pid, path, sizeof(path));
-		if (r < 0)
-			return tool_failed("--pid", r);
-		arguments.cgroup = path;
-	}
-	r = cgtune_probe_open(&o, &probe);
-	if (r == -ENOENT) {
-		fputs("cgtune: stalls: nothing is counted: `cgtune probe start`, as root\n", stderr);
-		return TOOL_FAILED;
-	}
-	if (r < 0) {
-		text[strcspn(text, "\n")] = '\0';
-		tool_usage_status = TOOL_FAILED;
-		tool_usage("stalls", *text ? text : cgtune_strerror(r));
-	}
-	r = show(&arguments, probe, &groups, arguments.cgroup);
-	cgtune_probe_close(probe);
+	r = find_subject(&arguments, &groups, &subject);
+	if (r < 0)
+		return tool_failed("--pid", r);
+	if (stalls_probe_open(arguments.bpffs, probe, why, sizeof(why)) < 0)
+		probe = NULL;
+	r = (arguments.follow ? follow : show)(&arguments, probe, why, &subject);
+	if (probe)
+		probe->close(probe->probe);
 	return r;
 }

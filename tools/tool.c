@@ -2,10 +2,13 @@
 /* tool - what the subcommands of cgtune share: exit statuses, messages, argument parsing */
 #include "tool.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define STARS 40			/* of the longest bar of a histogram */
 
 int tool_usage_status = TOOL_USAGE;
 
@@ -81,6 +84,29 @@ const char *tool_seconds(uint64_t ns, char room[32])
 	else
 		snprintf(room, 32, "%.1f s", (double)ns / 1e9);
 	return room;
+}
+
+void tool_histogram(const char *unit, const uint64_t *counts, int n)
+{
+	uint64_t most = 0;
+	int last = -1;
+
+	for (int i = 0; i < n; i++) {
+		if (counts[i])
+			last = i;
+		if (counts[i] > most)
+			most = counts[i];
+	}
+	if (last >= 0)
+		printf("\n     %-19s : count     distribution\n", unit);
+	for (int i = 0; i <= last; i++) {
+		int stars = (int)(counts[i] * STARS / most);
+
+		printf("%10llu -> %-10llu : %-8" PRIu64 " |", i ? 1ULL << i : 0, (2ULL << i) - 1, counts[i]);
+		for (int k = 0; k < STARS; k++)
+			putchar(k < stars ? '*' : ' ');
+		puts("|");
+	}
 }
 
 const char *tool_style(int fd, const char *sequence)

@@ -34,6 +34,9 @@ const char *tool_seconds(uint64_t ns, char room[32]);
 /* Exit status of wrong usage: TOOL_USAGE, unless a subcommand says otherwise before it parses. */
 extern int tool_usage_status;
 
+/* Counts by powers of two, from 0 -> 1 on, as the tools of bcc draw them; nothing where all are 0. */
+void tool_histogram(const char *unit, const uint64_t *counts, int n);
+
 /* The escape sequence on a terminal that wants colour (no-color.org), else nothing. */
 const char *tool_style(int fd, const char *sequence);
 
@@ -50,5 +53,7 @@ int tool_run(int argc, char **argv);
 int tool_agent(int argc, char **argv);
 int tool_probe(int argc, char **argv);
 int tool_stalls(int argc, char **argv);
+int tool_top(int argc, char **argv);
+int tool_bpfdist(int argc, char **argv);
 
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* fake - a kernel in memory for what lib/sys.c asks: files as text, faults, short reads, values that change */
 #include "fake.h"
+#include "shared.h"
 #include "statmount.h"
 #include "sys.h"
 
 #include <asm/statfs.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #define USUAL_PLACE "/sys/fs/cgroup"
@@ -311,6 +314,49 @@ static long live_call(long number, long fd, long other)
 	}
 }
 
+/* An array of a probe that is pinned: its file's bytes, of which the whole elements but the first are
+ * slots, then zeroes. What is mapped is not a byte longer. */
+static uint32_t elements_of(const struct fake_file *file)
+{
+	return PROBE_ELEMENTS((uint32_t)(file->length / PROBE_ELEMENT) - (file->length >= PROBE_ELEMENT));
+}
+
+static long call_bpf(long command, union bpf_attr *attr)
+{
+	const struct fake_file *file = NULL;
+
+	if (command == BPF_OBJ_GET)
+		return look_up((const char *)(uintptr_t)attr->pathname, &file) == 0 && file ?
+			       new_descriptor('m', file) : -ENOENT;
+	CLAIM(command == BPF_OBJ_GET_INFO_BY_FD && descriptor(attr->info.bpf_fd)->kind == 'm');
+	file = descriptor(attr->info.bpf_fd)->file;
+	memset((void *)(uintptr_t)attr->info.info, 0, attr->info.info_len);
+	*(struct bpf_map_info *)(uintptr_t)attr->info.info = (struct bpf_map_info){
+		.type = BPF_MAP_TYPE_ARRAY, .value_size = PROBE_ELEMENT, .map_flags = BPF_F_MMAPABLE,
+		.max_entries = elements_of(file),
+	};
+	return 0;
+}
+
+static long map_file(size_t size, long fd)
+{
+	const struct fake_file *file = descriptor(fd)->file;
+
+	char *map = calloc(1, size);
+
+	CLAIM(descriptor(fd)->kind == 'm' && size == (size_t)elements_of(file) * PROBE_ELEMENT && map);
+	memcpy(map, file->text, file->length);
+	fake.maps++;
+	return (long)map;
+}
+
+static long unmap(void *address)
+{
+	CLAIM(fake.maps-- > 0);
+	free(address);
+	return 0;
+}
+
 static long answer(long number, long a, long b, long c, long d, long e)
 {
 	switch (number) {
@@ -338,6 +384,15 @@ static long answer(long number, long a, long b, long c, long d, long e)
 		return affinity((size_t)b, (uint8_t *)c);
 	case SYS_sched_getscheduler:
 		return fake.scheduler;
+	case SYS_bpf:
+		return call_bpf(a, (union bpf_attr *)b);
+	case SYS_MMAP:
+		CLAIM(!a && c == PROT_READ && d == MAP_SHARED);
+		return map_file((size_t)b, e);
+	case SYS_munmap:
+		return unmap((void *)a);
+	case SYS_madvise:
+		return 0;
 	case SYS_sysinfo:
 		return system_info((struct sysinfo *)a);
 	default:

@@ -55,6 +55,7 @@ struct fake {
 	long calls;
 	bool fired;
 	unsigned open;		/* descriptors */
+	int maps;		/* arrays that are mapped */
 	uint64_t ticks;		/* of the timer, not read yet */
 
 	struct fake_file files[FAKE_FILES];

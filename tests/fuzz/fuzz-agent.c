@@ -39,6 +39,13 @@ static void test_resolve(const char *listen_text)
 	freeaddrinfo(found);
 }
 
+/* Not inlined: what comes back here has nothing in registers. */
+static __attribute__((noinline)) void test_usage(const char *listen_text)
+{
+	if (setjmp(usage) == 0)
+		test_resolve(listen_text);
+}
+
 /* One line, whatever was sent and however much of it; the client sees its end and no reset. */
 static void test_answer(const struct agent *agent, struct input sent, bool unlimited)
 {
@@ -71,8 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		CLAIM(cgtune_limiter_new(&sizes, &agents[i].limiter) == 0);
 	}
-	if (setjmp(usage) == 0)
-		test_resolve(text);
+	test_usage(text);
 	free(text);
 	test_answer(&agents[0], in, false);
 	test_answer(&agents[1], in, true);

@@ -87,22 +87,34 @@ static void dispatch(void)
 		CLAIM(cgtune_threads() == threads);
 }
 
+/* Whether a new search finds the same place: mounts that come and go are not followed. */
+static bool is_there(struct pass *pass, const struct process *p)
+{
+	const struct cgroup *held = &p->live.pass.cgroups[PASS_CPU], *found = &pass->cgroups[PASS_CPU];
+	bool same = pass_open(pass, &options, &p->env) == 0 && pass_find(pass) == 0 &&
+		    (!p->live.open || (held->version == found->version && held->length == found->length &&
+				       held->top == found->top && memcmp(held->dir, found->dir, found->length) == 0));
+
+	pass_close(pass);
+	return same;
+}
+
 /* One that comes after a tick, with nothing in its way, has what a fresh reading has. */
 static void check_fresh(void)
 {
 	static struct cgtune_limits limits;
+	static struct pass pass;
 	struct cgtune_plan plan = { .size = sizeof(plan) };
 	struct cgtune_options ours = options;
-	const struct process *p;
+	const struct process *p = atomic_load(&state);
 
 	if (fake.trouble == FAKE_ONCE || fake.trouble == FAKE_FROM_THEN_ON)
 		return;
 	fake.ticks = 1;
-	if (cgtune_dispatch() < 0)
+	if (cgtune_dispatch() < 0 || !is_there(&pass, p))
 		return;
 	limits.size = sizeof(limits);
 	CLAIM(cgtune_read(&ours, &limits) == 0 && cgtune_plan(&ours, &limits, &plan) == 0);
-	p = atomic_load(&state);
 	CLAIM(p->limits.cpu_quota_us == limits.cpu_quota_us && p->limits.cpu_period_us == limits.cpu_period_us);
 	CLAIM(cgtune_threads() == plan.threads);
 }

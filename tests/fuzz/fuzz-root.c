@@ -210,7 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	uint8_t how = input_byte(&in), whom = input_byte(&in), trouble = input_byte(&in);
-	struct cgtune_options options = { .size = sizeof(options), .root = how & 1 ? NULL : FAKE_ROOT, .flags = CGTUNE_NO_ENV };
+	struct cgtune_options options = { .size = sizeof(options), .root = how & 1 ? NULL : FAKE_ROOT, .flags = CGTUNE_NO_ENV | CGTUNE_NO_PROBE };
 	const char *text;
 	char *cgroup = NULL;
 

@@ -1,0 +1,184 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# real-stalls.sh - `cgtune stalls`, `top` and `show --why` of a cgroup that its quota stops, by files and by the probe; `bpfdist`
+# shellcheck disable=SC2016 # the commands are for other shells
+srcdir=${srcdir:-.}
+# shellcheck source=tests/tap.sh
+. "$srcdir/tests/tap.sh"
+# shellcheck source=tests/command.sh
+. "$srcdir/tests/command.sh"
+
+run "$cgtune" run --cpus 1 true
+if test "$(id -u)" != 0 || test "$status" -ne 0; then
+	echo "1..0 # SKIP no cgroup can be made here: $(head -n 1 "$tmp/err")"
+	exit 0
+fi
+bpffs=$tmp/bpf
+# shellcheck disable=SC2317
+clean_probe() {
+	for process in $followers; do kill "$process" 2>/dev/null; done
+	"$cgtune" probe stop --bpffs "$bpffs" 2>/dev/null
+	umount "$bpffs" 2>/dev/null
+	clean
+}
+followers=
+trap clean_probe EXIT
+mkdir "$bpffs"
+
+# Uses CPU time until its group was stopped three times, says who it is, and waits.
+cat >"$tmp/burn" <<'END'
+until test "$("$1" show --json --why | "$2" throttle.nr_throttled)" -ge "$3"; do :; done
+echo "ready $$"
+exec sleep 600
+END
+
+# burner NAME STOPS: one that has been stopped so often; its process in $pid, its path in $path.
+burner() {
+	start "$cgtune" run --name "$1" --cpus 0.1 -- sh "$tmp/burn" "$cgtune" "$json" "$2"
+	pid=$(sed -n 's/^ready //p' "$tmp/said")
+	path=$(sed -n 's/^[0-9]*:\([^:]*,\)*cpu\(,[^:]*\)*:\(.*\)$/\3/p' "/proc/$pid/cgroup")
+	test -n "$path" || path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+}
+
+# of PATH FILE...: values of the JSON that was printed last.
+of() {
+	"$json" "$@" <"$tmp/out" | tr '\n' ' '
+}
+
+# each KEY: its value of every group, "PATH VALUE" a line.
+each() {
+	for i in $(seq 0 $(($("$json" -n groups <"$tmp/out") - 1))); do
+		"$json" "groups.$i.path" "groups.$i.$1" <"$tmp/out" | paste -s -d' ' -
+	done
+}
+
+echo "# without a probe"
+burner "$me-a" 3
+run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
+is "it says so" "$status $(of rung groups.0.path)" "0 stat $path "
+is "what files do not tell is null" \
+	"$(of groups.0.throttles groups.0.episodes groups.0.wall_ns groups.0.max_ns groups.0.uncharged groups.0.hits groups.0.hist \
+		groups.0.memory.high_sleeps groups.0.memory.high_sleep_ns)" \
+	"null null null null null null null null null "
+is "what they tell is a number" \
+	"$("$json" -t groups.0.nr_periods groups.0.nr_throttled groups.0.throttled_ns groups.0.id groups.0.hierarchy \
+		<"$tmp/out" | sort -u)" int
+ok "nr_throttled" test "$("$json" groups.0.nr_throttled <"$tmp/out")" -ge 3
+nr=$("$json" groups.0.nr_throttled <"$tmp/out")
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
+is "--pid" "$(of groups.0.path)" "$path "
+run "$cgtune" stalls --bpffs "$bpffs" --json
+is "all groups" "$(each nr_throttled | sed -n "s|^$path ||p")" "$nr"
+run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
+is "the first line says what counts" "$(sed -n '1s/ since .*//p' "$tmp/out")" "Counted by the cgroups' own files"
+ok "why" sh -c 'head -n 1 "$1" | grep -q "no probe is started"' - "$tmp/out"
+ok "a row" grep -Eq " $nr/[0-9]+  $path\$" "$tmp/out"
+is "nothing on stderr" "$(cat "$tmp/err")" ""
+run "$cgtune" show --cgroup "$path" --why
+ok "show --why says for how many periods, and whose limit" \
+	grep -Eq "^throttled $nr of [0-9]+ periods, [0-9.]+ m?s in all, by .*$me-a" "$tmp/out" || sed 's/^/# /' "$tmp/out"
+
+echo "# what is asked for and is not there"
+fails "no such cgroup" 1 '/nowhere: no such' "$cgtune" stalls --bpffs "$bpffs" --cgroup /nowhere
+fails "no such process" 1 'no such process' "$cgtune" stalls --bpffs "$bpffs" --pid 4194305
+fails "no process id" 2 'number of a process' "$cgtune" stalls --pid x
+fails "a relative path" 2 'absolute path' "$cgtune" stalls --cgroup x
+fails "both" 2 'only one' "$cgtune" stalls --pid 1 --cgroup /
+fails "an argument" 2 'no argument' "$cgtune" stalls x
+
+echo "# top"
+run "$cgtune" top --once --json --interval 0.2
+is "top" "$status $(of source)" "0 stat "
+ok "its interval" awk -v n="$("$json" interval <"$tmp/out")" 'BEGIN { exit !(n >= 0.2) }'
+is "quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
+is "a group that is idle has no share of periods" "$(each throttled_share | sed -n "s|^$path ||p" | tr -d 01.)" \
+	"$(each throttled_share | sed -n "s|^$path ||p" | grep -o null)"
+is "memory" "$("$json" -t groups.0.memory groups.0.events <"$tmp/out" | tr '\n' ' ')" "object object "
+run "$cgtune" top --once --interval 0.2
+ok "a table" grep -Eq "^ +0\.10 .*  $path\$" "$tmp/out"
+"$cgtune" top --interval 0.1 >"$tmp/top" &
+followers=$!
+ok "a table at each interval" await sh -c 'test "$(grep -c QUOTA "$1")" -ge 3' - "$tmp/top"
+kill "$followers"
+fails "no interval" 2 'from 0.1 to 3600' "$cgtune" top --interval 0
+fails "an argument of top" 2 'no argument' "$cgtune" top x
+
+# throttled_row FILE: whether a table of top has a group of ours that was stopped.
+cat >"$tmp/throttled" <<'END'
+"$1" top --once --json --interval 0.5 >"$3"
+for i in $(seq 0 $(($("$2" -n groups <"$3") - 1))); do
+	case $("$2" "groups.$i.path" "groups.$i.throttled_seconds" "groups.$i.throttled_share" <"$3" | paste -s -d' ' -) in
+	*"$4 null"* | *"$4 0 "* | *"$4 "*null) ;;
+	*"$4 "*) exit 0 ;;
+	esac
+done
+exit 1
+END
+"$cgtune" stalls --bpffs "$bpffs" --follow --json >"$tmp/follow" &
+followers=$!
+"$cgtune" run --name "$me-b" --cpus 0.1 -- sh -c 'while :; do :; done' &
+burning=$!
+ok "top sees it being stopped" await sh "$tmp/throttled" "$cgtune" "$json" "$tmp/out" "$me-b"
+ok "stalls --follow, too" await grep -q "$me-b" "$tmp/follow"
+grep "$me-b" "$tmp/follow" | head -n 1 >"$tmp/out"
+ok "by the second" test "$("$json" nr_throttled <"$tmp/out")" -ge 1
+is "numbers" "$("$json" -t nr_periods nr_throttled throttled_ns interval_ns id hierarchy <"$tmp/out" | sort -u)" int
+kill "$burning" "$followers"
+wait "$burning"
+
+echo "# with one"
+if ! "$cgtune" probe features >/dev/null 2>&1; then
+	skip "the probe" "$("$cgtune" probe features 2>&1)"
+	done_testing
+fi
+mount -t bpf bpf "$bpffs" || echo "# no BPF file system"
+gives "it starts" 0 "$cgtune" probe start --bpffs "$bpffs"
+is "status" "$("$cgtune" probe status --bpffs "$bpffs" | sed -n '1s/^rung \([a-z]*\), .*/\1/p')" \
+	"$(sed -n '1s/^rung \([a-z]*\), .*/\1/p' "$tmp/out")"
+"$cgtune" stalls --bpffs "$bpffs" --follow --json >"$tmp/follow" &
+followers=$!
+burner "$me-c" 3
+run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
+is "its rung" "$(of rung)" "$("$cgtune" probe status --bpffs "$bpffs" | sed -n '1s/^rung \([a-z]*\), .*/\1/p') "
+is "its counts are numbers" \
+	"$("$json" -t groups.0.throttles groups.0.throttled_ns groups.0.episodes groups.0.wall_ns groups.0.max_ns \
+		groups.0.nr_periods groups.0.hits groups.0.hist.31 <"$tmp/out" | sort -u)" int
+ok "throttles" test "$("$json" groups.0.throttles <"$tmp/out")" -ge 1
+is "the histogram has 32" "$("$json" -n groups.0.hist <"$tmp/out")" 32
+run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
+is "the first line" "$(head -n 1 "$tmp/out")" "Counted by the probe since it was started:"
+is "the histogram" "$(sed -n 's/^     usecs  *: count     distribution$/drawn/p' "$tmp/out")" drawn
+ok "its bars" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/out"
+ok "events" await grep -q "\"kind\":\"throttle\".*\"limit\":\"$path\"" "$tmp/follow"
+grep "\"limit\":\"$path\"" "$tmp/follow" | head -n 1 >"$tmp/out"
+is "an event" "$("$json" -t number ended_ns duration_ns cpu limit_id hierarchy <"$tmp/out" | sort -u)" int
+run env CGTUNE_PROBE="$bpffs" "$cgtune" show --cgroup "$path" --why
+ok "show --why by the probe" grep -Eq '^  stopped [0-9]+ times .*at most .* by the probe' "$tmp/out" || sed 's/^/# /' "$tmp/out"
+
+echo "# bpfdist, of what the tests here do with the probe"
+"$cgtune" bpfdist >"$tmp/dist" 2>"$tmp/disterr" &
+counting=$!
+ok "it says when it counts" await grep -q '^Counting bpf(2) calls by [a-z]* programs, until Ctrl-C:$' "$tmp/dist"
+run "$cgtune" probe status --bpffs "$bpffs"
+kill -TERM "$counting"
+wait "$counting"
+is "it ends by a signal, in order" "$?" 0
+ok "it has counted" grep -Eq '^[1-9][0-9]* calls in [0-9.]+ s$' "$tmp/dist"
+ok "commands" grep -Eq '^OBJ_GET: [0-9]+ calls, [0-9]+ ns each' "$tmp/dist"
+ok "with a histogram" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/dist"
+run "$cgtune" bpfdist --duration 0.2 --json --pid "$$"
+is "one that makes no such call" "$status $(of lost) $("$json" -n commands <"$tmp/out")" "0 0  0"
+is "its rung" "$(of rung)" "tracepoint "
+run "$cgtune" bpfdist --duration 0.2 --json --rung raw --cgroup "$path"
+is "of a cgroup" "$status $(of rung)" "0 raw "
+fails "no such process of bpfdist" 1 'pid: no such process' "$cgtune" bpfdist --pid 4194305
+fails "no such cgroup of bpfdist" 1 '/nowhere: no such' "$cgtune" bpfdist --cgroup /nowhere
+fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
+fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
+
+gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
+ok "--follow ends then" await sh -c '! kill -0 "$1"' - "$followers"
+run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
+is "back to the files" "$(of rung)" "stat "
+
+done_testing

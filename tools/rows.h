@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rows - cgroups with what their files say: CPU and memory of one path in one row, whatever the hierarchies */
+#ifndef CGTUNE_ROWS_H
+#define CGTUNE_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* CGTUNE_UNKNOWN in every member below: not counted, or not to be read; of a limit: none. */
+struct row_cpu {
+	uint64_t quota_us, period_us;
+	uint64_t used_ns;
+	uint64_t periods, throttled, throttled_ns;	/* cpu.stat */
+};
+
+struct row_memory {
+	uint64_t current, limit, high;
+	uint64_t high_events, max_events, oom_kills;	/* memory.events.local, or what v1 has of it */
+};
+
+struct row {
+	char *path;
+	uint64_t id;			/* inode number of the directory, in the cpu hierarchy where it is there */
+	uint32_t hierarchy;		/* first field of /proc/PID/cgroup */
+	bool has_cpu, has_memory;
+	struct row_cpu cpu;
+	struct row_memory memory;
+};
+
+struct rows {
+	struct row *rows;		/* by path */
+	size_t count;
+};
+
+/* All cgroups that can be seen. 0 or -errno. */
+int rows_read(struct rows *ret);
+/* One, which is so named in the cpu hierarchy, and so in memory's; NULL: none. -ENOENT: neither is there. */
+int rows_read_one(const char *cpu_path, const char *memory_path, struct rows *ret);
+/* The row of a path, or NULL. */
+const struct row *rows_find(const struct rows *rows, const char *path);
+void rows_free(struct rows *rows);
+
+#endif
