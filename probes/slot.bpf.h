@@ -240,10 +240,12 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css, __u3
 __noinline int raise_word(__u32 index, __u32 offset, __u64 value)
 {
 	union probe_element *e = element(index);
+	__u64 at = offset;
 
-	if (!e || offset > PROBE_ELEMENT - sizeof(__u64))
+	if (!e)
 		return 0;
-	raise_to((__u64 *)(e->bytes + (offset & -sizeof(__u64))), value);
+	MASK(at, 504);			/* that of the last word */
+	raise_to((__u64 *)(e->bytes + at), value);
 	return 0;
 }
 

@@ -168,7 +168,10 @@ uint32_t rungs_best(void)
 struct cgtune_stalls rungs_read(uint32_t rung, const char *group)
 {
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
-	int r = cgtune_probe_read(probes[rung], work_id(group), work_hierarchy(), &counts);
+	int r;
+
+	while ((r = cgtune_probe_read(probes[rung], work_id(group), work_hierarchy(), &counts)) == -EAGAIN)
+		;				/* the CPU that changes them does not run */
 
 	ck_assert_msg(r == 0 || r == -ENODATA, "%s, %s: %d", group, cgtune_probe_rung_name(rung), r);
 	return counts;
