@@ -144,8 +144,12 @@ uint32_t rungs_best(void)
 struct cgtune_stalls rungs_read(uint32_t rung, const char *group)
 {
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
-	int r = cgtune_probe_read(probes[rung], work_id(group), work_hierarchy(), &counts);
+	uint64_t end = work_now_ms() + SETTLE_MS;
+	int r;
 
+	do		/* the CPU that changes them may not be running */
+		r = cgtune_probe_read(probes[rung], work_id(group), work_hierarchy(), &counts);
+	while (r == -EAGAIN && work_now_ms() < end);
 	ck_assert_msg(r == 0 || r == -ENODATA, "%s, %s: %d", group, cgtune_probe_rung_name(rung), r);
 	return counts;
 }
