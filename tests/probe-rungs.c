@@ -73,7 +73,7 @@ void rungs_start(void)
 		options.subtree = work_id("");
 		options.slots = 8192;		/* or ids that come back late could be more */
 		answers[rung] = cgtune_probe_start(&options, &probes[rung]);
-		if (answers[rung] < 0)
+		if (answers[rung] < 0 && rungs_has(rung))
 			fprintf(stderr, "# %s: %d: %.3000s\n", name, answers[rung], rungs_text);
 	}
 }
