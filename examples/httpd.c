@@ -2,7 +2,7 @@
 /*
  * httpd - a libmicrohttpd server with the admission limiter as middleware
  *
- *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-a]
+ *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-a] [-c CONNECTIONS]
  *
  *	/job?cpu=MS&wait=MS	computes, then waits: what is throttled
  *	/health			never refused for load
@@ -10,22 +10,28 @@
  *
  * A thread for each connection blocks in cgtune_limiter_acquire(). Sizes come from
  * the cgroup and follow it, unless -l sets them; -a adapts them to throttling. SIGTERM
- * refuses who waits, lets who is in finish, and ends.
+ * refuses who waits, lets who is in finish, and ends. Each connection costs memory for its
+ * thread: -c of them are accepted, more than wait, so that there is room to refuse the
+ * others; whoever comes then is in the kernel's listen queue until one of them ends.
  */
 #include "metrics.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Those who are to be told "503" must be able to connect. */
-enum { CONNECTIONS_MOST = 10000, STACK_SIZE = 256 << 10, DRAIN_MS = 10000 };
+enum { CONNECTIONS = 1000, LISTEN_QUEUE = 4096, IDLE_S = 30, STACK_SIZE = 64 << 10, MEMORY = 8 << 10, DRAIN_MS = 10000 };
 
 static struct cgtune_limiter *limiter;
+static int listening;
+static sem_t room;			/* for connections */
 
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status, const char *text)
 {
@@ -109,14 +115,73 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 	return r;
 }
 
-static void drain(struct MHD_Daemon *daemon)
+static void notify(void *user, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
 {
-	int listening = MHD_quiesce_daemon(daemon);
-	int r = cgtune_limiter_drain(limiter, DRAIN_MS);
+	(void)user, (void)connection, (void)state;
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+		sem_post(&room);
+}
 
+/* libmicrohttpd would accept and close whom it has no room for: so it is given those for whom there is. */
+static void *accept_all(void *daemon)
+{
+	struct sockaddr_in address;
+
+	for (;;) {
+		socklen_t size = sizeof(address);
+		int fd;
+
+		while (sem_wait(&room) != 0)
+			;
+		fd = accept4(listening, (struct sockaddr *)&address, &size, SOCK_CLOEXEC);
+		if (fd < 0 && errno == EINVAL)
+			return NULL;			/* shut down */
+		if (fd < 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		if (fd < 0 || MHD_add_connection(daemon, fd, (struct sockaddr *)&address, size) != MHD_YES)
+			sem_post(&room);
+	}
+}
+
+static int listen_on(struct sockaddr_in *address)
+{
+	socklen_t size = sizeof(*address);
+	int one = 1;
+
+	listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return bind(listening, (struct sockaddr *)address, size) < 0 || listen(listening, LISTEN_QUEUE) < 0 ||
+	       getsockname(listening, (struct sockaddr *)address, &size) < 0 ? -1 : 0;
+}
+
+/* Serve until SIGTERM or SIGINT: then nobody is accepted, who waits is refused, who is in ends. */
+static int serve(struct MHD_Daemon *daemon, const sigset_t *ends)
+{
+	pthread_t acceptor;
+	int signal_number, r;
+
+	if (pthread_create(&acceptor, NULL, accept_all, daemon) != 0)
+		return 1;
+	sigwait(ends, &signal_number);
+	r = cgtune_limiter_drain(limiter, DRAIN_MS);
+	shutdown(listening, SHUT_RDWR);
+	sem_post(&room);
+	pthread_join(acceptor, NULL);
 	MHD_stop_daemon(daemon);
 	close(listening);
 	fprintf(stderr, "httpd: %s\n", r == 0 ? "drained" : "not all requests ended in time");
+	return 0;
+}
+
+static struct MHD_Daemon *start(unsigned connections)
+{
+	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
+				MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL, answer, NULL,
+				/* One that has ended is told before it is no longer counted. */
+				MHD_OPTION_CONNECTION_LIMIT, connections + 8, MHD_OPTION_NOTIFY_CONNECTION, notify, NULL,
+				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
+				MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_END);
 }
 
 int main(int argc, char **argv)
@@ -125,17 +190,19 @@ int main(int argc, char **argv)
 		.size = sizeof(options), .name = "httpd", .flags = CGTUNE_LIMITER_BIND_PROCESS,
 	};
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	unsigned connections = CONNECTIONS;
 	struct MHD_Daemon *daemon;
 	sigset_t ends;
-	int c, r, signal_number;
+	int c, r;
 
-	while ((c = getopt(argc, argv, "p:t:l:b:a")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:l:b:ac:")) != -1) {
 		switch (c) {
 		case 'p': address.sin_port = htons((uint16_t)atoi(optarg)); break;
 		case 't': options.backlog_timeout_ms = (uint32_t)atoi(optarg); break;
 		case 'l': options.limit = (uint32_t)atoi(optarg); break;
 		case 'b': options.backlog = (uint32_t)atoi(optarg); break;
 		case 'a': options.mode = CGTUNE_MODE_ADAPTIVE; break;
+		case 'c': connections = (unsigned)atoi(optarg); break;
 		default: return 2;
 		}
 	}
@@ -151,20 +218,16 @@ int main(int argc, char **argv)
 		fprintf(stderr, "httpd: %s\n", cgtune_strerror(r));
 		return 1;
 	}
-	daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0,
-				  NULL, NULL, answer, NULL, MHD_OPTION_SOCK_ADDR, &address,
-				  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST,
-				  MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)CONNECTIONS_MOST,
-				  MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_END);
+	sem_init(&room, 0, connections);
+	daemon = listen_on(&address) == 0 ? start(connections) : NULL;
 	if (!daemon) {
 		fprintf(stderr, "httpd: cannot listen on that port\n");
 		return 1;
 	}
-	printf("listening on %u\n", MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	printf("listening on %u\n", ntohs(address.sin_port));
 	fflush(stdout);
-	sigwait(&ends, &signal_number);
-	drain(daemon);
+	r = serve(daemon, &ends);
 	cgtune_watch_stop();
 	cgtune_limiter_free(limiter);
-	return 0;
+	return r;
 }

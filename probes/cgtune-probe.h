@@ -41,7 +41,7 @@ enum cgtune_probe_rung {
 };
 
 enum cgtune_probe_flag {
-	CGTUNE_PROBE_MOUNT = 1u << 0,		/**< start: mount a BPF file system at bpffs where there is none */
+	CGTUNE_PROBE_MOUNT = 1u << 0,		/**< start: mount a BPF file system at bpffs, an empty folder */
 	CGTUNE_PROBE_READERS_ALL = 1u << 1,	/**< start: everybody may open it */
 	CGTUNE_PROBE_READERS_GROUP = 1u << 2,	/**< start: so may the group readers */
 };

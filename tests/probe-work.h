@@ -39,12 +39,14 @@ void work_kick(void);
  * In each group one process, until it was stopped twice.
  *
  * On the tracepoint rungs the sum is what the kernel had charged when the end of
- * a stop was last seen. An end is seen at the CPU's next switch, wakeup, timer or
- * call, which work_kick() brings about. A beginning is seen when the task that was
- * stopped switches, or when one wakes. Nothing tells of a task that is brought to
- * a queue which is stopped by its coming (by the balancer, or by a move to another
- * group): the time of that stop is in the sum after the next one that is seen. So:
- * one on a CPU that nobody is moved to or from, seen to its end before the process ends.
+ * a stop was last seen, from the beginning of the first one that was seen. An end
+ * is seen at the CPU's next switch, wakeup, timer or call, which work_kick() brings
+ * about. A beginning is seen when the task that was stopped switches, or when one
+ * wakes. Nothing tells of a task that is brought to a queue which is stopped by its
+ * coming (by the balancer, or by a move to another group): its time is in the sum
+ * if a stop was seen before, and once one is seen after. So: one before and one
+ * after such work, on a CPU that nobody is moved to or from, seen to its end before
+ * the process ends.
  */
 #define WORK_NAME 32
 void work_close(char groups[][WORK_NAME], int n, pid_t pids[]);

@@ -190,6 +190,7 @@ START_TEST(moved)
 		real_make(groups[i]);
 		real_quota(groups[i], 2000, 20000);
 	}
+	work_close(groups, 2, pids);
 	pid = work_start((struct work){ .group = "here", .cpu = cpus[0] });
 	for (int i = 0; i < MOVES; i++) {
 		if (i % 3)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID };
 
@@ -119,13 +120,39 @@ static int failed(int error)
 		fputs("cgtune: probe: not started: `cgtune probe start`, as root\n", stderr);
 		return TOOL_FAILED;
 	}
+	if (error == -EPERM && geteuid() == 0)
+		snprintf(text, sizeof(text), "not permitted, though this is root: it lacks CAP_BPF or CAP_PERFMON, or the "
+			 "kernel refuses such programs");
 	if (!*text)
 		return tool_failed("probe", error);
 	line[strcspn(line, "\n")] = '\0';
 	fputs("cgtune: probe: ", stderr);
 	tool_print_safe(stderr, line);
-	fputc('\n', stderr);
+	fputs(error == -EACCES ? "; `cgtune probe start --readers` says who besides root may read it\n" : "\n", stderr);
 	return TOOL_FAILED;
+}
+
+static void print_memory(const struct cgtune_probe_state *state)
+{
+	if (state->memory_rung == CGTUNE_PROBE_NONE)
+		puts("memory limits are not counted: this kernel takes none of those programs");
+	else
+		printf("memory limits by rung %s%s\n", cgtune_probe_rung_name(state->memory_rung),
+		       state->memory_sleeps == CGTUNE_PROBE_SLEEPS_UNKNOWN ? "; sleeps over memory.high are not counted" : "");
+}
+
+static void print_subtree(uint64_t id)
+{
+	static struct groups groups;
+	static char path[4096];
+
+	if (groups_find("cpu", &groups) == 0 && groups_path_of(&groups, id, path, sizeof(path)) == 0) {
+		fputs("only of ", stdout);
+		tool_print_safe(stdout, path);
+		puts(" and the cgroups below it");
+	} else {
+		printf("only of a cgroup that is removed, inode %lu\n", (unsigned long)id);
+	}
 }
 
 static void print_state(struct cgtune_probe *probe)
@@ -138,8 +165,9 @@ static void print_state(struct cgtune_probe *probe)
 	printf("rung %s, running for %lu s; %lu groups of %u seen, %lu events\n", cgtune_probe_rung_name(state.rung),
 	       (unsigned long)((uint64_t)now.tv_sec - state.loaded_ns / 1000000000), (unsigned long)state.groups,
 	       state.slots, (unsigned long)state.events);
+	print_memory(&state);
 	if (state.subtree)
-		printf("only the cgroup with the inode number %lu, and those below it\n", (unsigned long)state.subtree);
+		print_subtree(state.subtree);
 	if (state.tgid)
 		printf("only stops that hit process %u\n", state.tgid);
 	if (state.stopped_ns || !state.pinned)
@@ -179,7 +207,7 @@ static int start(struct arguments *arguments)
 	if (r < 0)
 		return failed(r);
 	if (r == 1)
-		puts("it runs already, as it was started then:");
+		puts("it runs already, as it was started then; `cgtune probe stop` ends it:");
 	print_state(probe);
 	cgtune_probe_close(probe);
 	return TOOL_DONE;
@@ -189,6 +217,10 @@ static int stop(struct arguments *arguments)
 {
 	int r = cgtune_probe_stop(&arguments->options);
 
+	if (r == -EACCES || r == -EPERM) {
+		fputs("cgtune: probe: not permitted: whoever stops it must be root\n", stderr);
+		return TOOL_FAILED;
+	}
 	return r < 0 ? failed(r) : TOOL_DONE;
 }
 
