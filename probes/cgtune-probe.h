@@ -149,7 +149,7 @@ struct cgtune_probe_state {
 	uint64_t groups;		/**< slots taken so far */
 	uint64_t events;
 	uint64_t overflow;		/**< events of groups that had no slot: more slots are wanted */
-	uint64_t unpaired;		/**< ends of stops that began before the probe did */
+	uint64_t unpaired;		/**< ends of stops that began before the probe did, or whose group was removed meanwhile */
 	uint64_t lost;			/**< not counted or not told: no room */
 	uint32_t memory_rung;		/**< enum cgtune_probe_rung; none: memory is not counted */
 	uint32_t memory_sleeps;		/**< enum cgtune_probe_sleeps */

@@ -27,7 +27,6 @@ struct user_pt_regs {			/* arm64 */
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct kernfs_node { __u64 id; };
 struct cgroup_root { int hierarchy_id; };
-struct cgroup { struct kernfs_node *kn; struct cgroup_root *root; int level; struct cgroup_subsys_state *subsys[1]; };
 struct bpf_iter__cgroup { struct cgroup *cgroup; };
 struct list_head { struct list_head *next; };
 struct cgroup_subsys_state {
@@ -36,6 +35,13 @@ struct cgroup_subsys_state {
 	__u64 serial_nr;
 	struct cgroup_subsys_state *parent;
 	struct list_head sibling, children;
+};
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	int level;
+	struct cgroup_subsys_state *subsys[1];
 };
 struct css_set { struct cgroup_subsys_state *subsys[1]; };
 enum cgroup_subsys_id { cpu_cgrp_id = 1, memory_cgrp_id };	/* the running kernel's: bpf_core_enum_value() */

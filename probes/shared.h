@@ -51,9 +51,10 @@ struct probe_header {
 	__u64 epoch;			/* slots taken so far */
 	__u64 head;			/* events so far */
 	__u64 overflow;			/* events of groups whose id has no slot */
-	__u64 unpaired;			/* ends without a beginning, and beginnings that were lost */
+	__u64 unpaired;			/* ends without a beginning, or of a group that is gone */
 	__u64 lost;			/* not counted, or not told: no room, or no lock in time */
 	__u64 stopped_ns;		/* the probe was stopped then; 0: it runs */
+	__u64 born;			/* serial_nr of the first group made since; 0: none that was seen */
 };
 
 /* Whose slot it is. serial is written last; begun and done differ while a program changes the counts. */
@@ -133,7 +134,7 @@ union probe_element {
 };
 
 /* The layout is the ABI: another is another PROBE_ABI. */
-_Static_assert(sizeof(struct probe_header) == 112, "header");
+_Static_assert(sizeof(struct probe_header) == 120, "header");
 _Static_assert(sizeof(struct probe_owner) == 56, "owner");
 _Static_assert(sizeof(struct probe_slot) == 432, "slot");
 _Static_assert(sizeof(struct probe_memory) == 400, "memory");

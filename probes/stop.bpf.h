@@ -42,11 +42,23 @@ static inline void note_victim(struct task_struct *task, struct victim *victim)
 		add(&slot->hits, 1);
 }
 
+/*
+ * What the kernel had charged the group before the probe began. No stop that was missed is
+ * in it where the group is younger: serial numbers only grow.
+ */
+static inline __u64 base_of(struct task_group *tg)
+{
+	union probe_element *header = element(0);
+	__u64 born = header ? *(volatile __u64 *)&header->header.born : 0;
+
+	return born && READ(tg, css.serial_nr) > born ? 0 : READ(tg, cfs_bandwidth.throttled_time);
+}
+
 static inline void count_begin(struct probe_slot *slot, struct task_group *tg, __u64 clock, bool enqueue, bool open)
 {
 	begin_change(&slot->owner);
 	if (!*(volatile __u64 *)&slot->throttles)	/* first stops at the same time write the same */
-		*(volatile __u64 *)&slot->kernel_base_ns = READ(tg, cfs_bandwidth.throttled_time);
+		*(volatile __u64 *)&slot->kernel_base_ns = base_of(tg);
 	add(&slot->throttles, 1);
 	if (enqueue)
 		add(&slot->enqueue, 1);

@@ -111,3 +111,9 @@ int BPF_PROG(raw_csd)
 {
 	return watch(ctx, 0, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
 }
+
+SEC("raw_tp/cgroup_mkdir")
+int BPF_PROG(raw_mkdir, struct cgroup *cgroup)
+{
+	return note_birth(READ(cgroup, self.serial_nr));
+}

@@ -42,4 +42,10 @@ int BPF_PROG(tracepoint_csd)
 	return watch(ctx, 0, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
 }
 
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(tracepoint_mkdir, struct cgroup *cgroup)
+{
+	return note_birth(cgroup->self.serial_nr);
+}
+
 #endif

@@ -196,4 +196,14 @@ static inline int watch(unsigned long long *ctx, int argument, int pid, int thro
 	return 0;
 }
 
+/* A group was made. Its css of the controller is younger than it is itself. */
+static inline int note_birth(__u64 serial)
+{
+	union probe_element *header = element(0);
+
+	if (header && !*(volatile __u64 *)&header->header.born)
+		swap(&header->header.born, 0, serial);
+	return 0;
+}
+
 #endif

@@ -129,7 +129,6 @@ START_TEST(many)
 		real_make(groups[i]);
 		real_quota(groups[i], 1000, 30000);
 	}
-	work_close(groups, MANY, pids);
 	for (int i = 0; i < MANY; i++)
 		work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
 	usleep(1500000);
