@@ -122,9 +122,9 @@ pid_t work_start(struct work its)
 	pid = check_fork();
 	if (pid == 0) {
 		die_with(parent);
-		if (its.cpu != WORK_ANY)
-			pin(its.cpu);
 		real_move(group, 0);
+		if (its.cpu != WORK_ANY)
+			pin(its.cpu);		/* a move may give it all CPUs of a cpuset */
 		if (write(ready[1], &byte, 1) == 1)
 			work(&its, limited);
 		_exit(0);
