@@ -8,6 +8,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@ char rungs_text[1 << 16];
 static struct cgtune_probe *probes[RUNGS];
 static int answers[RUNGS];
 
-static int answer(const char *name)
+int rungs_answer(const char *name)
 {
 	static struct cgtune_probe_feature all[MOST_FEATURES];
 	static int n;
@@ -39,14 +40,36 @@ bool rungs_has(uint32_t rung)
 {
 	switch (rung) {
 	case CGTUNE_PROBE_FENTRY:
-		return answer("fentry") == 1 && answer("throttle-functions") == 1;
+		return rungs_answer("fentry") == 1 && rungs_answer("throttle-functions") == 1;
 	case CGTUNE_PROBE_KPROBE:
-		return answer("kprobe") == 1;
+		return rungs_answer("kprobe") == 1;
 	case CGTUNE_PROBE_TRACEPOINT:
-		return answer("sched-tracepoints") == 1;
+		return rungs_answer("sched-tracepoints") == 1;
 	default:
-		return answer("raw-tracepoint") == 1;
+		return rungs_answer("raw-tracepoint") == 1;
 	}
+}
+
+uint64_t rungs_memory_id(const char *group)
+{
+	char path[REAL_PATH_SIZE];
+	struct stat st;
+
+	ck_assert_int_eq(stat(real_path(group, REAL_MEMORY, "", path), &st), 0);
+	return st.st_ino;
+}
+
+uint32_t rungs_memory_hierarchy(void)
+{
+	unsigned number = 0;
+	char line[512];
+	FILE *file = fopen("/proc/self/cgroup", "re");
+
+	while (real_version(REAL_MEMORY) == 1 && fgets(line, sizeof(line), file))
+		if (strstr(line, ":memory:") || strstr(line, ":memory,") || strstr(line, ",memory:"))
+			number = (unsigned)strtoul(line, NULL, 10);
+	fclose(file);
+	return number;
 }
 
 struct cgtune_probe_options rungs_options(const char *folder, uint32_t rungs)
@@ -71,6 +94,7 @@ void rungs_start(void)
 		struct cgtune_probe_options options = rungs_options(name, 1u << rung);
 
 		options.subtree = work_id("");
+		options.memory_subtree = rungs_memory_id("");
 		options.slots = 8192;		/* or ids that come back late could be more */
 		answers[rung] = cgtune_probe_start(&options, &probes[rung]);
 		if (answers[rung] < 0 && rungs_has(rung))

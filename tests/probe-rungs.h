@@ -20,6 +20,12 @@
 /* The sentence and the log of the last start. */
 extern char rungs_text[1 << 16];
 
+/* Of cgtune_probe_features(). */
+int rungs_answer(const char *name);
+/* As the probe names it in the memory controller's hierarchy. */
+uint64_t rungs_memory_id(const char *group);
+uint32_t rungs_memory_hierarchy(void);
+
 /* What this kernel must be able to, by what it says. */
 bool rungs_has(uint32_t rung);
 
