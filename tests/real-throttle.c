@@ -191,7 +191,7 @@ START_TEST(of_a_group)
 	burn_in("slow/leaf", "slow");
 	got = compare("slow", CGTUNE_MAPPED, cgroup);	/* which is for this process only */
 	ck_assert_uint_eq(got.source, CGTUNE_THROTTLE_PROBE);
-	ck_assert_uint_ge(got.throttles, 3);
+	ck_assert_uint_ge(got.throttles, 1);	/* one that lasts is of several periods */
 	ck_assert_uint_eq(got.throttled, real_number("slow", REAL_CPU, "cpu.stat", "nr_throttled"));
 	expect_stat(throttle_of(CGTUNE_NO_PROBE, cgroup));
 	probe_stop();
@@ -461,7 +461,7 @@ START_TEST(subtree)
 	real_make("out");
 	probe_start(0, id_of("in"));
 	burn_in("in", "in");
-	ck_assert_uint_ge(compare("in", 0, real_cgroup("in", path)).throttles, 3);
+	ck_assert_uint_ge(compare("in", 0, real_cgroup("in", path)).throttles, 1);
 	expect_stat(throttle_of(0, real_cgroup("out", path)));
 	probe_stop();
 }
