@@ -158,8 +158,8 @@ followers=$!
 "$cgtune" run --name "$me-b" --cpus 0.1 -- sh -c 'while :; do :; done' &
 burning=$!
 ok "top sees it being stopped" long sh "$tmp/throttled" "$cgtune" "$json" "$tmp/out" "$me-b"
-ok "stalls --follow, too" long grep -q "$me-b" "$tmp/follow"
-grep "$me-b" "$tmp/follow" | head -n 1 >"$tmp/out"
+ok "stalls --follow, too" long grep -q "$me-b.*\"nr_throttled\":[1-9]" "$tmp/follow"
+grep "$me-b.*\"nr_throttled\":[1-9]" "$tmp/follow" | head -n 1 >"$tmp/out"
 ok "by the second" test "$("$json" nr_throttled <"$tmp/out")" -ge 1
 is "numbers" "$("$json" -t nr_periods nr_throttled throttled_ns interval_ns id hierarchy <"$tmp/out" | sort -u)" int
 kill "$burning" "$followers"
