@@ -25,6 +25,14 @@ followers=
 trap clean_probe EXIT
 mkdir "$bpffs"
 
+# long COMMAND...: as await, for a minute: here little CPU time is what is tested.
+long() {
+	for _ in 1 2 3 4 5 6; do
+		await "$@" && return 0
+	done
+	return 1
+}
+
 # Uses CPU time until its group was stopped three times, says who it is, and waits.
 cat >"$tmp/burn" <<'END'
 until test "$("$1" show --json --why | "$2" throttle.nr_throttled)" -ge "$3"; do :; done
@@ -34,7 +42,7 @@ END
 
 # burner NAME STOPS: one that has been stopped so often; its process in $pid, its path in $path.
 burner() {
-	start "$cgtune" run --name "$1" --cpus 0.1 -- sh "$tmp/burn" "$cgtune" "$json" "$2"
+	start "$cgtune" run --name "$1" --cpus 0.1 -- sh "$tmp/burn" "$cgtune" "$json" "$2" || long grep -q ready "$tmp/said"
 	pid=$(sed -n 's/^ready //p' "$tmp/said")
 	path=$(sed -n 's/^[0-9]*:\([^:]*,\)*cpu\(,[^:]*\)*:\(.*\)$/\3/p' "/proc/$pid/cgroup")
 	test -n "$path" || path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
@@ -43,7 +51,7 @@ burner() {
 # killed NAME: one of whose processes was killed for want of memory; the first in $pid.
 killed() {
 	start "$cgtune" run --name "$1" --memory 16M -- \
-		sh -c 'head -c 100000000 /dev/zero | tail -n 1 >/dev/null; echo "ready $$"; exec sleep 600'
+		sh -c 'head -c 100000000 /dev/zero | tail -n 1 >/dev/null; echo "ready $$"; exec sleep 600' || long grep -q ready "$tmp/said"
 	pid=$(sed -n 's/^ready //p' "$tmp/said")
 }
 
@@ -64,6 +72,12 @@ each() {
 	done
 }
 
+# since NAME VALUE LEAST: nr_throttled of the group, as read between then and now: its last stop may be counted late.
+since() {
+	most=$("$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json | "$json" groups.0.nr_throttled)
+	ok "$1" test "${2:-0}" -ge "$3" -a "${2:-0}" -le "$most"
+}
+
 echo "# without a probe"
 burner "$me-a" 3
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
@@ -80,15 +94,16 @@ nr=$("$json" groups.0.nr_throttled <"$tmp/out")
 run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
 is "--pid" "$(of groups.0.path)" "$path "
 run "$cgtune" stalls --bpffs "$bpffs" --json
-is "all groups" "$(each nr_throttled | sed -n "s|^$path ||p")" "$nr"
+since "all groups" "$(each nr_throttled | sed -n "s|^$path ||p")" "$nr"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
 is "the first line says what counts" "$(sed -n '1s/ since .*//p' "$tmp/out")" "Counted by the cgroups' own files"
 ok "why" sh -c 'head -n 1 "$1" | grep -q "no probe is started"' - "$tmp/out"
-ok "a row" grep -Eq " $nr/[0-9]+  $path\$" "$tmp/out"
+since "a row" "$(sed -n "s|^.* \([0-9]*\)/[0-9]*  $path\$|\1|p" "$tmp/out")" "$nr"
 is "nothing on stderr" "$(cat "$tmp/err")" ""
 run "$cgtune" show --cgroup "$path" --why
-ok "show --why says for how many periods, and whose limit" \
-	grep -Eq "^throttled $nr of [0-9]+ periods, [0-9.]+ m?s in all, by .*$me-a" "$tmp/out" || sed 's/^/# /' "$tmp/out"
+since "show --why says for how many periods, and whose limit" \
+	"$(sed -n "s|^throttled \([0-9]*\) of [0-9]* periods, [0-9.]* m*s in all, by .*$me-a.*\$|\1|p" "$tmp/out")" "$nr" ||
+	sed 's/^/# /' "$tmp/out"
 
 killed "$me-m"
 run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
@@ -117,14 +132,12 @@ run "$cgtune" top --once --json --files --interval 0.2
 is "top by files" "$status $(of source)" "0 stat "
 ok "its interval" awk -v n="$("$json" interval <"$tmp/out")" 'BEGIN { exit !(n >= 0.2) }'
 is "quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
-is "a group that is idle has no share of periods" "$(each throttled_share | sed -n "s|^$path ||p" | tr -d 01.)" \
-	"$(each throttled_share | sed -n "s|^$path ||p" | grep -o null)"
 is "memory" "$("$json" -t groups.0.memory groups.0.events <"$tmp/out" | tr '\n' ' ')" "object object "
 run "$cgtune" top --once --interval 0.2
 ok "a table" grep -Eq "^ +0\.10 .*  $path\$" "$tmp/out"
 "$cgtune" top --interval 0.1 >"$tmp/top" &
 followers=$!
-ok "a table at each interval" await sh -c 'test "$(grep -c QUOTA "$1")" -ge 3' - "$tmp/top"
+ok "a table at each interval" long sh -c 'test "$(grep -c QUOTA "$1")" -ge 3' - "$tmp/top"
 kill "$followers"
 fails "no interval" 2 'from 0.1 to 3600' "$cgtune" top --interval 0
 fails "an argument of top" 2 'no argument' "$cgtune" top x
@@ -144,9 +157,9 @@ END
 followers=$!
 "$cgtune" run --name "$me-b" --cpus 0.1 -- sh -c 'while :; do :; done' &
 burning=$!
-ok "top sees it being stopped" await sh "$tmp/throttled" "$cgtune" "$json" "$tmp/out" "$me-b"
-ok "stalls --follow, too" await grep -q "$me-b" "$tmp/follow"
-grep "$me-b" "$tmp/follow" | head -n 1 >"$tmp/out"
+ok "top sees it being stopped" long sh "$tmp/throttled" "$cgtune" "$json" "$tmp/out" "$me-b"
+ok "stalls --follow, too" long grep -q "$me-b.*\"nr_throttled\":[1-9]" "$tmp/follow"
+grep "$me-b.*\"nr_throttled\":[1-9]" "$tmp/follow" | head -n 1 >"$tmp/out"
 ok "by the second" test "$("$json" nr_throttled <"$tmp/out")" -ge 1
 is "numbers" "$("$json" -t nr_periods nr_throttled throttled_ns interval_ns id hierarchy <"$tmp/out" | sort -u)" int
 kill "$burning" "$followers"
@@ -175,20 +188,20 @@ run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
 is "the first line" "$(head -n 1 "$tmp/out")" "Counted by the probe since it was started:"
 is "the histogram" "$(sed -n 's/^     usecs  *: count     distribution$/drawn/p' "$tmp/out")" drawn
 ok "its bars" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/out"
-ok "events" await grep -q "\"kind\":\"throttle\".*\"limit\":\"$path\"" "$tmp/follow"
+ok "events" long grep -q "\"kind\":\"throttle\".*\"limit\":\"$path\"" "$tmp/follow"
 grep "\"limit\":\"$path\"" "$tmp/follow" | head -n 1 >"$tmp/out"
 is "an event" "$("$json" -t number ended_ns duration_ns cpu limit_id hierarchy <"$tmp/out" | sort -u)" int
 killed "$me-n"
 run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
 ok "a kill for want of memory, counted by the probe" test "$(kills "$me-n")" -ge 1 || sed 's/^/# /' "$tmp/out"
-ok "is an event" await grep -q "\"kind\":\"OOM kill\".*$me-n" "$tmp/follow" || sed 's/^/# /' "$tmp/follow"
+ok "is an event" long grep -q "\"kind\":\"OOM kill\".*$me-n" "$tmp/follow" || sed 's/^/# /' "$tmp/follow"
 run env CGTUNE_PROBE="$bpffs" "$cgtune" show --cgroup "$path" --why
 ok "show --why by the probe" grep -Eq '^  stopped [0-9]+ times .*at most .* by the probe' "$tmp/out" || sed 's/^/# /' "$tmp/out"
 
 echo "# bpfdist, of what the tests here do with the probe"
 "$cgtune" bpfdist >"$tmp/dist" 2>"$tmp/disterr" &
 counting=$!
-ok "it says when it counts" await grep -q '^Counting bpf(2) calls by [a-z]* programs, until Ctrl-C:$' "$tmp/dist"
+ok "it says when it counts" long grep -q '^Counting bpf(2) calls by [a-z]* programs, until Ctrl-C:$' "$tmp/dist"
 run "$cgtune" probe status --bpffs "$bpffs"
 kill -TERM "$counting"
 wait "$counting"
@@ -197,7 +210,7 @@ ok "it has counted" grep -Eq '^[1-9][0-9]* calls in [0-9.]+ s$' "$tmp/dist"
 ok "commands" grep -Eq '^OBJ_GET: [0-9]+ calls, [0-9]+ ns each' "$tmp/dist"
 ok "with a histogram" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/dist"
 run "$cgtune" bpfdist --duration 0.2 --json --pid "$$"
-is "one that makes no such call" "$status $(of lost) $("$json" -n commands <"$tmp/out")" "0 0  0"
+is "one that makes no such call" "$status $("$json" -n commands <"$tmp/out")" "0 0"
 is "its rung" "$(of rung)" "tracepoint "
 run "$cgtune" bpfdist --duration 0.2 --json --rung raw --cgroup "$path"
 is "of a cgroup" "$status $(of rung)" "0 raw "
@@ -213,7 +226,7 @@ ok "the summary of a run has the probe's counts" \
 	sed 's/^/# /' "$tmp/err"
 
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
-ok "--follow ends then" await sh -c '! kill -0 "$1"' - "$followers"
+ok "--follow ends then" long sh -c '! kill -0 "$1"' - "$followers"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
 is "back to the files" "$(of rung)" "stat "
 
