@@ -39,8 +39,8 @@ struct probe_object {
 	const void *bytes;
 	size_t size;
 };
-enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_UNTYPED, PROBE_OBJECT_MEMORY_TYPED, PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS,
-       PROBE_OBJECTS };
+enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_CAST, PROBE_OBJECT_UNTYPED, PROBE_OBJECT_MEMORY_TYPED,
+       PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS, PROBE_OBJECTS };
 /* fetch: for kernels whose atomic operations give the old value back. */
 struct probe_object probe_object(unsigned which, bool fetch);
 struct bpf_object *probe_object_open(unsigned which, bool fetch);

@@ -9,6 +9,7 @@
 #define CGTUNE_PROBES_SLEEP_H
 
 #include "memory.bpf.h"
+#include "watch.bpf.h"
 
 #define PF_MEMALLOC 0x800
 #define TASK_KILLABLE 0x102
@@ -77,20 +78,21 @@ static __noinline int sleep_ends(__u64 task_at)
 	return 0;
 }
 
-/*
- * Whoever is taken off the CPU before it sleeps is not asleep. Only a bit is looked at
- * of every other switch. A typed pointer may not be handed on as a number: it is read as one.
- */
+/* Whoever is taken off the CPU before it sleeps is not asleep. Only a bit is looked at of every other switch. */
 static inline int switched(unsigned long long *ctx, bool begins, bool ends)
 {
-	__u64 argument[3];			/* preempt, and who was and will be on the CPU */
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct stopped_list *list = begins || ends ? bpf_map_lookup_elem(&lists, &cpu) : 0;
+	__u64 prev, after;			/* who was and who will be on the CPU */
 
-	if (!(begins || ends) || bpf_probe_read_kernel(argument, sizeof(argument), ctx))
+	if (!list)
 		return 0;
-	if (begins && (state_of((struct task_struct *)argument[1]) & TASK_KILLABLE) == TASK_KILLABLE)
-		sleep_begins(argument[1]);
+	prev = number_of(list, (void *)ctx[1]);
+	after = number_of(list, (void *)ctx[2]);
+	if (begins && (state_of((struct task_struct *)prev) & TASK_KILLABLE) == TASK_KILLABLE)
+		sleep_begins(prev);
 	if (ends)
-		sleep_ends(argument[2]);
+		sleep_ends(after);
 	return 0;
 }
 

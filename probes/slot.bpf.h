@@ -6,8 +6,8 @@
 #include "kernel.h"
 #include "shared.h"
 
-#define LOCK_SPINS 1000
-#define LOCK_ROUNDS 200
+#define LOCK_SPINS 400
+#define LOCK_ROUNDS 400
 #define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 
@@ -240,10 +240,12 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css, __u3
 __noinline int raise_word(__u32 index, __u32 offset, __u64 value)
 {
 	union probe_element *e = element(index);
+	__u64 at = offset;
 
-	if (!e || offset > PROBE_ELEMENT - sizeof(__u64))
+	if (!e)
 		return 0;
-	raise_to((__u64 *)(e->bytes + (offset & -sizeof(__u64))), value);
+	MASK(at, 504);			/* that of the last word */
+	raise_to((__u64 *)(e->bytes + at), value);
 	return 0;
 }
 
