@@ -13,17 +13,16 @@ static bool ends_with(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-/* rung PROBE_NONE: only what is run once. sleeps: with what counts those over memory.high. */
+/* With what is run once, where that is in the object. sleeps: with what counts those over memory.high. */
 static void choose(struct bpf_object *object, uint32_t rung, bool sleeps)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, object) {
 		const char *name = bpf_program__name(program);
-		bool wanted = rung ? probe_program_is_of(program, rung) && (sleeps || !ends_with(name, "_sleep")) :
-			strcmp(name, "seed_all") == 0;
+		bool wanted = probe_program_is_of(program, rung) && (sleeps || !ends_with(name, "_sleep"));
 
-		bpf_program__set_autoload(program, wanted);
+		bpf_program__set_autoload(program, wanted || strcmp(name, "seed_all") == 0);
 	}
 }
 
@@ -81,18 +80,29 @@ static int load(const struct cgtune_probe_options *options, const struct bpf_obj
 	return r;
 }
 
-/* What the kernel counts from now on is counted. */
-static int seed(const struct cgtune_probe_options *options, const struct bpf_object *with)
+static int run_seed(const struct bpf_object *object)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	struct bpf_object *object;
-	int r = load(options, with, PROBE_NONE, false, &object);
+	int r = bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object, "seed_all")), &opts);
 
+	return r < 0 ? r : opts.retval == 1 ? 0 : -E2BIG;
+}
+
+/* What the kernel counts from now on is counted. Of the rung fentry that is in another object. */
+static int seed(const struct cgtune_probe_options *options, const struct bpf_object *with, uint32_t rung,
+		const struct bpf_object *object)
+{
+	struct bpf_object *other;
+	int r;
+
+	if (rung != PROBE_FENTRY)
+		return run_seed(object);
+	r = load(options, with, PROBE_NONE, false, &other);
 	if (r < 0)
 		return r;
-	r = bpf_prog_test_run_opts(bpf_program__fd(bpf_object__find_program_by_name(object, "seed_all")), &opts);
-	bpf_object__close(object);
-	return r < 0 ? r : opts.retval == 1 ? 0 : -E2BIG;
+	r = run_seed(other);
+	bpf_object__close(other);
+	return r;
 }
 
 static int attach(struct bpf_object *object, struct probe_programs *programs)
@@ -103,7 +113,7 @@ static int attach(struct bpf_object *object, struct probe_programs *programs)
 	bpf_object__for_each_program(program, object) {
 		struct bpf_link *link;
 
-		if (!bpf_program__autoload(program))
+		if (!bpf_program__autoload(program) || strcmp(bpf_program__name(program), "seed_all") == 0)
 			continue;
 		link = programs->count < PROBE_MOST_LINKS ? bpf_program__attach(program) : NULL;
 		if (!link) {
@@ -135,7 +145,9 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 
 	if (r < 0)
 		return r;
-	r = attach(object, programs);
+	r = seed(options, programs->object, rung, object);
+	if (r == 0)
+		r = attach(object, programs);
 	if (r == 0) {
 		programs->memory_rung = rung;
 		programs->memory_sleeps = sleeps;
@@ -146,9 +158,7 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 
 void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs)
 {
-	bool seeded = seed(options, programs->object) == 0;
-
-	for (uint32_t rung = PROBE_FENTRY; seeded && rung <= PROBE_RAW; rung++)
+	for (uint32_t rung = PROBE_FENTRY; rung <= PROBE_RAW; rung++)
 		if (options->rungs & 1u << rung && try_rung(options, rung, programs) == 0)
 			return;
 	programs->memory_sleeps = PROBE_SLEEPS_UNKNOWN;

@@ -11,6 +11,8 @@
 
 #define SEEDS 64			/* a step of the walk */
 #define STEPS 512
+#define LOOKS 64			/* steps of the walk that a reclaim may be held up for: some 0.1 ms for 1,000 groups */
+#define PF_KTHREAD 0x00200000
 #define MARGIN 8			/* pages: out of memory is for orders up to 3 (PAGE_ALLOC_COSTLY_ORDER) */
 
 /* Global, so that the verifier looks at them once: pointers come and go as plain numbers. */
@@ -63,6 +65,15 @@ __noinline __u64 next(__u64 css_at)
 	return 0;
 }
 
+__noinline __u64 top(void)
+{
+	struct cgroup_subsys_state *css = css_of((struct task_struct *)bpf_get_current_task()), *parent;
+
+	for (int i = 0; i < 4 * MOST_LEVELS && (parent = READ(css, parent)); i++)
+		css = parent;
+	return (__u64)css;
+}
+
 __noinline __u64 seed_some(__u64 css_at)
 {
 	for (int i = 0; i < SEEDS && css_at; i++) {
@@ -80,12 +91,8 @@ __noinline __u64 seed_some(__u64 css_at)
 SEC("raw_tp")
 int seed_all(void *ctx)
 {
-	struct cgroup_subsys_state *css = css_of((struct task_struct *)bpf_get_current_task()), *parent;
-	__u64 at;
+	__u64 at = top();
 
-	for (int i = 0; i < 4 * MOST_LEVELS && (parent = READ(css, parent)); i++)
-		css = parent;
-	at = (__u64)css;
 	for (int i = 0; i < STEPS && at; i++)
 		at = seed_some(at);
 	return !at;
@@ -100,6 +107,30 @@ static inline int look_above(struct task_struct *task)
 		look((__u64)css);
 		css = READ(css, parent);
 	}
+	return 0;
+}
+
+__noinline __u64 look_some(__u64 css_at)
+{
+	for (int i = 0; i < SEEDS && css_at; i++) {
+		look(css_at);
+		css_at = next(css_at);
+	}
+	return css_at;
+}
+
+/*
+ * A thread of the kernel wants memory for others: khugepaged for whose pages it joins,
+ * a worker for who is over memory.high and may not wait. It may be any group's limit.
+ */
+static inline int look_everywhere(void)
+{
+	__u64 at = top();
+
+	for (int i = 0; i < LOOKS && at; i++)
+		at = look_some(at);
+	if (at)
+		COUNT(lost);
 	return 0;
 }
 
@@ -200,13 +231,14 @@ static inline int mark_victim(unsigned long long *ctx)
 
 static inline int reclaim_begins(void)
 {
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 zero = 0;
 	struct killer *killer = bpf_map_lookup_elem(&killers, &zero);
 
 	if (killer && killer->pid_tgid == id)
 		killer->pid_tgid = 0;			/* the next kill is another */
-	return look_above((struct task_struct *)bpf_get_current_task());
+	return READ(task, flags) & PF_KTHREAD ? look_everywhere() : look_above(task);
 }
 
 /* kprobe: of sleeping threads there may be more than returns that a kretprobe can wait for; what follows is the end. */
