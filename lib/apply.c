@@ -34,13 +34,14 @@ static int set_or_unset(const char *name, const char *value)
 	return (value ? setenv(name, value, 1) : unsetenv(name)) < 0 ? -ENOMEM : 0;
 }
 
-/* The place of a variable: what is changed once stays in it. */
+/* The place of a variable: what is changed once stays in it. There is one for each. */
 static struct undo *undo_of(const char *name)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(undos); i++)
-		if (!undos[i].name || strcmp(undos[i].name, name) == 0)
-			return &undos[i];
-	return NULL;
+	struct undo *undo = undos;
+
+	while (undo < undos + ARRAY_SIZE(undos) - 1 && undo->name && strcmp(undo->name, name) != 0)
+		undo++;
+	return undo;
 }
 
 /* Give a variable a value, or none, and remember what it had at first. */

@@ -107,9 +107,10 @@ static bool map_array(int fd, struct published_view *ret)
 	return true;
 }
 
+/* And of all processes. */
 static bool counts_on(const struct published_view *view)
 {
-	return probe_load(&view->elements->header.stopped_ns) == 0;
+	return probe_load(&view->elements->header.stopped_ns) == 0 && view->elements->header.tgid == 0;
 }
 
 static bool is_same(const struct published_view *view, const struct statx *pin)

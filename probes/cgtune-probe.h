@@ -41,7 +41,7 @@ enum cgtune_probe_rung {
 };
 
 enum cgtune_probe_flag {
-	CGTUNE_PROBE_MOUNT = 1u << 0,		/**< start: mount a BPF file system at bpffs where there is none */
+	CGTUNE_PROBE_MOUNT = 1u << 0,		/**< start: mount a BPF file system at bpffs, an empty folder */
 	CGTUNE_PROBE_READERS_ALL = 1u << 1,	/**< start: everybody may open it */
 	CGTUNE_PROBE_READERS_GROUP = 1u << 2,	/**< start: so may the group readers */
 };
@@ -58,6 +58,11 @@ struct cgtune_probe_options {
 	char *text;			/**< room for a sentence on what failed and, below it, the verifier's log; or NULL */
 	size_t text_size;
 	uint64_t memory_subtree;	/**< as subtree, in the memory hierarchy where that is another (v1); 0: subtree */
+	const char *btf;		/**< types of a kernel that has no BTF, as bpftool gen min_core_btf makes them; NULL:
+					     LIBDIR/cgtune/btf/RELEASE.btf where the kernel has none */
+	uint32_t tgid;			/**< count only stops of quotas whose victim is of this process, and of limits
+					     only those: throttles to hist are of these stops; nr_periods and
+					     nr_throttled stay the kernel's; 0: all */
 };
 
 /** struct cgtune_stalls - what limits did to one cgroup since the probe was started */
@@ -79,6 +84,8 @@ struct cgtune_stalls {
 	uint64_t nr_throttled;
 	uint64_t hits;			/**< stops, of whatever limit above, that took a task of this group off a CPU */
 	uint64_t hist[CGTUNE_PROBE_HIST];	/**< stops by length: hist[n] from 2^n to 2^(n+1) - 1 microseconds, [0] from 0 */
+	uint64_t loaded_ns;		/**< CLOCK_MONOTONIC: counted since then, */
+	uint64_t stopped_ns;		/**< and no longer since then; 0: it is still */
 };
 
 /**
@@ -146,6 +153,9 @@ struct cgtune_probe_state {
 	uint64_t lost;			/**< not counted or not told: no room */
 	uint32_t memory_rung;		/**< enum cgtune_probe_rung; none: memory is not counted */
 	uint32_t memory_sleeps;		/**< enum cgtune_probe_sleeps */
+	uint32_t tgid;			/**< of the victims whose stops are counted; 0: all */
+	uint32_t pinned;		/**< 1; 0: somebody has removed its pins, other than by cgtune_probe_stop(): with
+					     them the programs are gone, too */
 };
 
 #define CGTUNE_PROBE_MOST_GROUPS 65536
@@ -288,7 +298,12 @@ void cgtune_probe_walk_close(struct cgtune_probe_walk *walk);
  */
 int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *cursor, struct cgtune_stall_event *ret);
 
-/** cgtune_probe_state() - what was started, how, and what it lost */
+/**
+ * cgtune_probe_state() - what was started, how, what it lost, and whether it counts still
+ *
+ * What was read stays right for as long as it was counted, until stopped_ns: so
+ * there is no error in reading a stopped probe. pinned takes a system call.
+ */
 int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_state *ret);
 
 /** cgtune_probe_rung_name() - "fentry", "kprobe", "tracepoint", "raw" or "none" */

@@ -54,23 +54,23 @@ static int as_answer(int r)
 
 static int has_btf(void)
 {
-	return access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? 1 : errno == EACCES ? -1 : 0;
+	return probe_btf_kernel_has() ? 1 : errno == EACCES ? -1 : 0;
 }
 
 static int has_function(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("throttle_cfs_rq", BPF_TRACE_FENTRY) > 0 &&
-		libbpf_find_vmlinux_btf_id("unthrottle_cfs_rq", BPF_TRACE_FENTRY) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_FENTRY, "throttle_cfs_rq") > 0 &&
+		probe_btf_id(BPF_TRACE_FENTRY, "unthrottle_cfs_rq") > 0 : has_btf();
 }
 
 static int has_tracepoint(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("sched_switch", BPF_TRACE_RAW_TP) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_RAW_TP, "sched_switch") > 0 : has_btf();
 }
 
 static int has_remote_call(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("csd_function_exit", BPF_TRACE_RAW_TP) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_RAW_TP, "csd_function_exit") > 0 : has_btf();
 }
 
 /* Whether a trampoline can be had is known when one was tried only: some kernels know the functions, and refuse. */
@@ -86,13 +86,11 @@ static int has_tracing(void)
 	return has_type(BPF_PROG_TYPE_TRACING);
 }
 
-/* Without such a link the program would end with its loader. */
 static int has_kprobe(void)
 {
 	if (has_type(BPF_PROG_TYPE_KPROBE) != 1)
 		return has_type(BPF_PROG_TYPE_KPROBE);
-	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0 &&
-		libbpf_find_vmlinux_btf_id("bpf_perf_link_release", BPF_TRACE_FENTRY) > 0;
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0 && probe_has_perf_link() == 1;
 }
 
 static int has_raw_tracepoint(void)
@@ -114,7 +112,7 @@ int probe_has_pressure(void)
 
 static int has_cgroup_iterator(void)
 {
-	return has_btf() == 1 ? libbpf_find_vmlinux_btf_id("cgroup", BPF_TRACE_ITER) > 0 : has_btf();
+	return has_btf() == 1 ? probe_btf_id(BPF_TRACE_ITER, "cgroup") > 0 : has_btf();
 }
 
 /* The tracepoint's arguments: data, task, uid; before it was data, pid. */
@@ -137,7 +135,7 @@ static const struct {
 	int (*ask)(void);
 	const char *since, *fallback;
 } all[] = {
-	{ "btf", has_btf, "5.4", "nothing: counts are read from cpu.stat" },
+	{ "btf", has_btf, "5.4", "a file made of its types (--btf), or counts are read from cpu.stat" },
 	{ "fentry", has_tracing, "5.5", "the rung kprobe or tracepoint" },
 	{ "throttle-functions", has_function, "5.5", "the rung tracepoint" },
 	{ "kprobe", has_kprobe, "5.15", "the rung tracepoint" },
@@ -174,9 +172,11 @@ _public_ int cgtune_probe_features(struct cgtune_probe_feature *features, size_t
 	int r;
 
 	probe_text_begin(&text, &none);
+	probe_btf_begin(NULL, &text);
 	probe_memlock_raise(&memlock);
 	r = fill(features, n);
 	probe_memlock_restore(&memlock);
+	probe_btf_end();
 	probe_text_end();
 	return r;
 }

@@ -11,7 +11,7 @@ int probe_options(const struct cgtune_probe_options *theirs, struct cgtune_probe
 {
 	static const struct cgtune_probe_options none = { .size = sizeof(none) };
 	int r = util_struct_in(ret, sizeof(*ret), theirs ? theirs : &none,
-			       offsetof(struct cgtune_probe_options, memory_subtree) + sizeof(ret->memory_subtree));
+			       offsetof(struct cgtune_probe_options, tgid) + sizeof(ret->tgid));
 
 	if (r < 0)
 		return r;

@@ -28,13 +28,27 @@ static bool is_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
+/* A mount would hide what is in it. */
+static bool is_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (folder && empty && (entry = readdir(folder)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	if (folder)
+		closedir(folder);
+	return empty;
+}
+
 int probe_pin_check(const struct cgtune_probe_options *options, struct probe_text *text)
 {
 	const char *path = options->bpffs;
 
 	if (is_bpffs(path))
 		return 0;
-	if (!(options->flags & CGTUNE_PROBE_MOUNT))
+	if (!(options->flags & CGTUNE_PROBE_MOUNT) || !is_empty(path))
 		return probe_says(text, -ENODEV, "%s: no BPF file system is mounted there", path);
 	if (mount("bpf", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0)
 		return probe_says(text, -errno, "%s: no BPF file system is there, nor can be mounted: %s", path,

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_TRIES 64
@@ -86,7 +87,9 @@ static int open_map(int fd, struct probe_text *text, const char *path, struct cg
 	struct bpf_map_info info = { 0 };
 	uint32_t size = sizeof(info);
 	const union probe_element *elements;
+	struct cgtune_probe *probe;
 	struct probe_header header;
+	struct stat pin;
 	size_t bytes;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
@@ -103,10 +106,16 @@ static int open_map(int fd, struct probe_text *text, const char *path, struct cg
 		return probe_says(text, -EBADMSG, "%s: its header is not one of this version; `cgtune probe stop` "
 				  "removes it", path);
 	}
-	*ret = make_handle(elements, bytes, &header);
-	if (!*ret)
+	probe = make_handle(elements, bytes, &header);
+	if (!probe) {
 		munmap((void *)elements, bytes);
-	return *ret ? 0 : -ENOMEM;
+		return -ENOMEM;
+	}
+	snprintf(probe->path, sizeof(probe->path), "%s", path);
+	if (stat(path, &pin) == 0)
+		probe->inode = pin.st_ino;
+	*ret = probe;
+	return 0;
 }
 
 int probe_open(const struct cgtune_probe_options *options, struct probe_text *text, struct cgtune_probe **ret)
@@ -123,6 +132,8 @@ int probe_open(const struct cgtune_probe_options *options, struct probe_text *te
 		return r;
 	}
 	r = -errno;
+	if (r == -ENOSYS)
+		return probe_says(text, -EOPNOTSUPP, "bpf(2): no such system call, or forbidden by seccomp(2)");
 	if (r == -ENOENT && access(folder, F_OK) == 0)
 		return probe_says(text, -EBADMSG, "%s: no probe is in it; `cgtune probe stop` removes it", folder);
 	return r == -ENOENT ? r : probe_says(text, r, "%s: %s", path, strerror(-r));
@@ -160,7 +171,7 @@ int probe_copy(const struct cgtune_probe *probe, uint32_t i, union probe_element
 /* On the tracepoint rungs stops may be noticed late or not at all: the sum is the kernel's own. */
 static uint64_t throttled_ns(const struct cgtune_probe *probe, const struct probe_slot *slot)
 {
-	if (probe->rung < PROBE_TRACEPOINT)
+	if (probe->rung < PROBE_TRACEPOINT || probe->elements->header.tgid)
 		return slot->ns;
 	return util_sub(slot->kernel_ns, slot->kernel_base_ns);
 }
@@ -177,6 +188,8 @@ static void to_stalls(const struct cgtune_probe *probe, const struct probe_slot 
 		.uncharged = sees_all ? slot->uncharged : CGTUNE_UNKNOWN,
 		.enqueue = slot->enqueue, .open = slot->open, .nr_periods = slot->nr_periods,
 		.nr_throttled = slot->nr_throttled, .hits = slot->hits,
+		.loaded_ns = probe->elements->header.loaded_ns,
+		.stopped_ns = probe_load(&probe->elements->header.stopped_ns),
 	};
 	memcpy(ret->hist, slot->hist, sizeof(ret->hist));
 }
@@ -301,11 +314,14 @@ _public_ int cgtune_probe_next_event(struct cgtune_probe *probe, uint64_t *curso
 _public_ int cgtune_probe_state(struct cgtune_probe *probe, struct cgtune_probe_state *ret)
 {
 	const struct probe_header *header = &probe->elements->header;
+	struct stat pin;
 	struct cgtune_probe_state state = {
 		.size = sizeof(state), .rung = probe->rung, .slots = probe->slots, .loaded_ns = header->loaded_ns,
 		.stopped_ns = probe_load(&header->stopped_ns), .subtree = header->subtree,
 		.min_event_ns = header->min_event_ns, .groups = probe_load(&header->epoch), .events = probe_load(&header->head),
-		.overflow = probe_load(&header->overflow), .unpaired = probe_load(&header->unpaired), .lost = probe_load(&header->lost),
+		.overflow = probe_load(&header->overflow), .unpaired = probe_load(&header->unpaired),
+		.lost = probe_load(&header->lost), .tgid = header->tgid,
+		.pinned = stat(probe->path, &pin) == 0 && pin.st_ino == probe->inode,
 		.memory_rung = probe->memory_rung, .memory_sleeps = probe->memory_sleeps,
 	};
 

@@ -13,6 +13,8 @@ struct cgtune_probe {
 	uint64_t epoch;			/* of the index */
 	size_t index_bytes;
 	uint32_t mask;
+	char path[PROBE_PATH];		/* of the pin of the array, */
+	uint64_t inode;			/* and which one it was */
 	uint32_t index[];		/* hash of cgroup and hierarchy -> slot; 0: free */
 };
 

@@ -43,7 +43,7 @@ struct probe_header {
 	__u32 rung;			/* enum probe_rung */
 	__u32 memory_rung;		/* enum probe_rung; PROBE_NONE: memory is not counted */
 	__u32 memory_sleeps;		/* enum probe_sleeps */
-	__u32 pad;
+	__u32 tgid;			/* of the victims whose stops are counted; 0: all */
 	__u64 loaded_ns;		/* CLOCK_MONOTONIC */
 	__u64 subtree;			/* cgroup id in the cpu hierarchy; 0: all */
 	__u64 min_event_ns;

@@ -35,6 +35,7 @@ static int write_header(const struct cgtune_probe_options *options, const struct
 	header->memory_sleeps = programs->memory_sleeps;
 	header->loaded_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	header->subtree = options->subtree;
+	header->tgid = options->tgid;
 	header->min_event_ns = options->min_event_ns;
 	header->magic = PROBE_MAGIC;
 	munmap(header, size);
@@ -44,8 +45,10 @@ static int write_header(const struct cgtune_probe_options *options, const struct
 static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, struct probe_text *text)
 {
 	struct probe_programs programs;
-	int r = probe_programs_load(options, rung, &programs);
+	int r = probe_rung_try(rung);
 
+	if (r == 0)
+		r = probe_programs_load(options, rung, &programs);
 	if (r < 0)
 		return probe_says(text, r, "%s: cannot be loaded or attached: %s", cgtune_probe_rung_name(rung),
 				  strerror(-r));
@@ -59,20 +62,33 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 	return r;
 }
 
+/* Why nothing could be had: which of the answers of all rungs is the user's to change. */
+static int give_up(const struct cgtune_probe_options *options, int r, struct probe_text *text)
+{
+	if (r == -EPERM || r == -EACCES)
+		return probe_says(text, -EPERM, "not permitted: it takes root, or CAP_BPF and CAP_PERFMON%s",
+				  probe_has_memcg_accounting() == 1 ? "" : ", and before Linux 5.11 RLIMIT_MEMLOCK");
+	if (!probe_btf_kernel_has() && !probe_btf_file())
+		return probe_says(text, -EOPNOTSUPP, "this kernel has no BTF, and none is in " CGTUNE_BTF
+				  ": --btf FILE names one");
+	return probe_says(text, -EOPNOTSUPP, "this kernel takes none of the programs%s",
+			  options->rungs == UINT32_MAX ? "" : " of those rungs");
+}
+
 static int climb(const struct cgtune_probe_options *options, struct probe_text *text)
 {
+	struct cgtune_probe_options own = *options;
 	int r = -EOPNOTSUPP;
 
 	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++) {
 		if (!(options->rungs & 1u << rung))
 			continue;
-		r = try_rung(options, rung, text);
+		r = try_rung(&own, rung, text);
 		if (r == 0 || r == -EEXIST || r == -ENOSPC || r == -ENOMEM || r == -EROFS)
 			return r;
+		own.rungs &= ~(1u << rung);		/* what limits of memory do is not tried there, either */
 	}
-	if (r == -EPERM || r == -EACCES)
-		return probe_says(text, -EPERM, "not permitted: it takes root, or CAP_BPF and CAP_PERFMON");
-	return probe_says(text, -EOPNOTSUPP, "this kernel takes none of the programs");
+	return give_up(options, r, text);
 }
 
 static int climb_with_memlock(const struct cgtune_probe_options *options, struct probe_text *text)
@@ -110,7 +126,10 @@ _public_ int cgtune_probe_start(const struct cgtune_probe_options *options, stru
 	if (r < 0)
 		return r;
 	probe_text_begin(&text, &ours);
-	r = start(&ours, &text, ret);
+	r = probe_btf_begin(ours.btf, &text);
+	if (r == 0)
+		r = start(&ours, &text, ret);
+	probe_btf_end();
 	probe_text_end();
 	return r;
 }

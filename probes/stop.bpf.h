@@ -17,17 +17,22 @@ struct {
 	__type(value, struct victim);
 } victims SEC(".maps");
 
-static inline struct probe_slot *slot_of_tg(struct task_group *tg)
-{
-	union probe_element *e = slot_of(__builtin_preserve_access_index(&tg->css));
+#define RAISE(index, member, value) raise_word(index, __builtin_offsetof(struct probe_slot, member), value)
 
+static inline struct probe_slot *slot_of_tg(struct task_group *tg, __u32 *index)
+{
+	union probe_element *e;
+
+	*index = index_of(__builtin_preserve_access_index(&tg->css), 0, subtree);
+	e = *index ? element(*index) : 0;
 	return e ? &e->slot : 0;
 }
 
 static inline void note_victim(struct task_struct *task, struct victim *victim)
 {
 	struct task_group *leaf = READ(task, se.cfs_rq, tg);
-	struct probe_slot *slot = slot_of_tg(leaf);
+	__u32 index;
+	struct probe_slot *slot = slot_of_tg(leaf, &index);
 
 	victim->leaf = slot ? slot->owner.cgroup : 0;
 	victim->pid = READ(task, pid);
@@ -55,11 +60,15 @@ static inline void count_begin(struct probe_slot *slot, struct task_group *tg, _
 /* task: who was on the CPU, the current task; NULL: the stop was found when a task woke. */
 static inline void stop_begins(struct task_group *tg, __u64 clock, __u32 cpu, struct task_struct *task)
 {
-	struct probe_slot *slot = slot_of_tg(tg);
 	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
 	struct victim victim = { 0 };
+	struct probe_slot *slot;
+	__u32 index;
 	bool noted;
 
+	if (only_tgid && (!task || READ(task, tgid) != (int)only_tgid))
+		return;
+	slot = slot_of_tg(tg, &index);
 	if (!slot)
 		return;
 	if (task)
@@ -79,38 +88,41 @@ static inline void close(struct probe_slot *slot, __u64 clock)
 		add(&slot->wall_ns, clock - since);
 }
 
-static inline void count_end(struct probe_slot *slot, struct task_group *tg, __u64 clock, __u64 ns, bool charged,
-			     bool open)
+static inline void count_end(struct probe_slot *slot, __u32 index, struct task_group *tg, __u64 clock, __u64 ns,
+			     bool charged, bool open)
 {
 	begin_change(&slot->owner);
 	add(&slot->ended, 1);
 	if (charged) {
 		add(&slot->ns, ns);
-		raise_to(&slot->max_ns, ns);
+		RAISE(index, max_ns, ns);
 		count_length(slot->hist, ns);
 	} else {
 		add(&slot->uncharged, 1);
 	}
 	if (open)
 		close(slot, clock);
-	raise_to(&slot->nr_periods, (__u32)READ(tg, cfs_bandwidth.nr_periods));
-	raise_to(&slot->nr_throttled, (__u32)READ(tg, cfs_bandwidth.nr_throttled));
-	raise_to(&slot->kernel_ns, READ(tg, cfs_bandwidth.throttled_time));
+	RAISE(index, nr_periods, (__u32)READ(tg, cfs_bandwidth.nr_periods));
+	RAISE(index, nr_throttled, (__u32)READ(tg, cfs_bandwidth.nr_throttled));
+	RAISE(index, kernel_ns, READ(tg, cfs_bandwidth.throttled_time));
 	end_change(&slot->owner);
 }
 
 static inline void stop_ends(struct task_group *tg, __u64 clock, __u32 cpu, __u64 ns, bool charged)
 {
-	struct probe_slot *slot = slot_of_tg(tg);
 	__u64 key = (__u64)cpu << 32 | (__u32)READ(tg, css.id);
-	struct victim *victim;
+	struct victim *victim = bpf_map_lookup_elem(&victims, &key);
+	struct probe_slot *slot;
+	__u32 index;
 
+	if (only_tgid && !victim)
+		return;
+	slot = slot_of_tg(tg, &index);
 	if (!slot)
 		return;
-	victim = bpf_map_lookup_elem(&victims, &key);
 	if (!victim)
 		COUNT(unpaired);		/* it began before the programs were there */
-	count_end(slot, tg, clock, ns, charged, victim != 0);
+	count_end(slot, index, tg, clock, ns, charged, victim != 0);
 	tell(PROBE_THROTTLE, &slot->owner, ns, victim && victim->pid ? victim : 0, cpu);
 	bpf_map_delete_elem(&victims, &key);
 }

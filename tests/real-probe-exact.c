@@ -118,7 +118,7 @@ START_TEST(both_limited)
 }
 END_TEST
 
-/* Far more tasks than CPUs, wherever the balancer wants them. Each group is stopped at the end, if not before. */
+/* Far more tasks than CPUs, wherever the balancer wants them. Each group is stopped at the beginning and at the end. */
 START_TEST(many)
 {
 	char groups[MANY][WORK_NAME];
@@ -128,11 +128,12 @@ START_TEST(many)
 		snprintf(groups[i], sizeof(groups[i]), "many%d", i);
 		real_make(groups[i]);
 		real_quota(groups[i], 1000, 30000);
-		pids[i] = work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
 	}
-	usleep(1500000);
+	work_close(groups, MANY, pids);
 	for (int i = 0; i < MANY; i++)
-		work_kill(pids[i]);
+		work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
+	usleep(1500000);
+	work_kill();
 	work_close(groups, MANY, pids);
 	for (int i = 0; i < MANY; i++) {
 		struct rungs_counts counts = rungs_settle(groups[i]);
@@ -151,11 +152,10 @@ START_TEST(changed_while_stopped)
 	const char *name = to[_i].name;
 	struct rungs_counts counts;
 	int cpus[WORK_MOST_CPUS];
-	pid_t pid;
 
 	work_cpus(cpus);
 	real_make(name);
-	pid = work_start((struct work){ .group = name, .cpu = cpus[0] });
+	work_start((struct work){ .group = name, .cpu = cpus[0] });
 	real_quota(name, 2000, 500000);
 	for (int i = 0; i < 3; i++) {
 		rungs_wait_stopped(name);
@@ -166,7 +166,7 @@ START_TEST(changed_while_stopped)
 	rungs_wait_stopped(name);
 	real_quota(name, to[_i].quota, 0);
 	usleep(20000);
-	work_kill(pid);
+	work_kill();
 	counts = rungs_settle(name);
 	rungs_check_lengths(name, &counts);
 	ck_assert_uint_ge(counts.of[CGTUNE_PROBE_RAW].throttles, 1);
@@ -174,7 +174,7 @@ START_TEST(changed_while_stopped)
 END_TEST
 
 /* What the rung tells of the stops of that limit. */
-static void check_events(uint32_t rung, const char *limit, const pid_t tgid[2], const struct cgtune_stalls *counts)
+static void check_events(uint32_t rung, const char *limit, const pid_t tgid[3], const struct cgtune_stalls *counts)
 {
 	struct cgtune_stall_event event = { .size = sizeof(event) };
 	uint64_t cursor = 0, stops = 0, sum = 0, victims = 0, id = work_id(limit);
@@ -190,7 +190,8 @@ static void check_events(uint32_t rung, const char *limit, const pid_t tgid[2], 
 			continue;
 		victims++;
 		ck_assert_uint_eq(event.leaf, id);
-		ck_assert(event.tgid == (unsigned)tgid[0] || event.tgid == (unsigned)tgid[1]);
+		ck_assert(event.tgid == (unsigned)tgid[0] || event.tgid == (unsigned)tgid[1] ||
+			  event.tgid == (unsigned)tgid[2]);
 		ck_assert_ptr_ne(strstr(event.comm, "real-probe"), NULL);
 	}
 	ck_assert_uint_eq(stops, counts->throttles);
@@ -205,13 +206,14 @@ START_TEST(threads)
 {
 	char groups[1][WORK_NAME] = { "threads" };
 	struct rungs_counts counts;
-	pid_t pids[2];
+	pid_t pids[3];
 
 	real_make("threads");
 	real_quota("threads", 2000, 20000);
-	pids[0] = work_start((struct work){ .group = "threads", .stops = 10, .threads = 8, .cpu = WORK_ANY });
+	work_close(groups, 1, pids);
+	pids[1] = work_start((struct work){ .group = "threads", .stops = 10, .threads = 8, .cpu = WORK_ANY });
 	work_wait();
-	work_close(groups, 1, pids + 1);
+	work_close(groups, 1, pids + 2);
 	counts = rungs_settle("threads");
 	rungs_check("threads", &counts);
 	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung < RUNGS; rung++)
@@ -219,6 +221,12 @@ START_TEST(threads)
 			ck_assert_uint_ge(counts.of[rung].hits, 1);
 			check_events(rung, "threads", pids, &counts.of[rung]);
 		}
+}
+END_TEST
+
+START_TEST(started)
+{
+	rungs_check_started();
 }
 END_TEST
 
@@ -236,8 +244,10 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
+	tcase_add_test(tcase, started);
 	tcase_add_test(tcase, one_cpu);
-	tcase_add_loop_test(tcase, more_cpus, 2, work_cpus(cpus) + 1);
+	for (int n = 2; n <= work_cpus(cpus); n *= 2)
+		tcase_add_loop_test(tcase, more_cpus, n, n + 1);
 	tcase_add_test(tcase, parent_only);
 	tcase_add_test(tcase, both_limited);
 	tcase_add_test(tcase, many);

@@ -67,6 +67,8 @@ static void push(void);
 int mark_stopped(void *ctx);
 int lock_soon(void);
 int lock(void);
+int bucket_of(__u64 us);
+int raise_word(__u32 index, __u32 offset, __u64 value);
 #define close close_episode			/* of unistd.h */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include "stop.bpf.h"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# test-symbols.sh - what libcgtune.so exports and needs, and that a user's program compiles against what is installed
+# test-symbols.sh - what the libraries export, what libcgtune.so needs, and that a user's program compiles against what is installed
 srcdir=${srcdir:-.}
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
@@ -8,17 +8,17 @@ build=${top_builddir:-.}
 header=$srcdir/lib/cgtune.h
 library=$build/.libs/libcgtune.so
 
-# Functions that the header declares.
+# Functions that a header declares.
 declared() {
-	grep -v '^typedef' "$header" | sed -n 's/^[a-z][a-z0-9_ ]*[ *]\(cgtune_[a-z_]*\)(.*/\1/p' | sort
+	grep -v '^typedef' "$1" | sed -n 's/^[a-z][a-z0-9_ ]*[ *]\(cgtune_[a-z_]*\)(.*/\1/p' | sort
 }
 
 mapped() {
-	sed -n 's/^[[:space:]]*\(cgtune_[a-z_]*\);$/\1/p' "$srcdir/lib/cgtune.map" | sort
+	sed -n 's/^[[:space:]]*\(cgtune_[a-z_]*\);$/\1/p' "$1" | sort
 }
 
 exported() {
-	nm -D --defined-only "$library" | sed -n 's/.* [^AU] \([^@]*\).*/\1/p' | sort
+	nm -D --defined-only "$1" | sed -n 's/.* [^AU] \([^@]*\).*/\1/p' | sort
 }
 
 # Functions without a comment "NAME() - what it does" right above, or with another's.
@@ -28,19 +28,26 @@ undocumented() {
 			name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
 			if (index(comment, name "() - ") == 0) print name
 			comment = ""
-		}' "$header"
+		}' "$1"
 }
 
-is "the header declares what the map lists" "$(declared)" "$(mapped)"
-ok "there are such functions" test "$(declared | wc -l)" -gt 20
-is "each has a comment" "$(undocumented)" ""
-ok "the map has no second list of locals" grep -q '^	\*;$' "$srcdir/lib/cgtune.map"
-if test -f "$library" && command -v nm >/dev/null 2>&1; then
-	is "the library exports that" "$(exported)" "$(mapped)"
-	is "each in a version" "$(nm -D --defined-only "$library" | grep ' T ' | grep -cv '@@CGTUNE_')" 0
-else
-	skip "the library exports that" "no shared library, or no nm(1)"
-fi
+# surface HEADER MAP LIBRARY: what is declared is what is listed and what is exported.
+surface() {
+	echo "# $1"
+	is "the header declares what the map lists" "$(declared "$srcdir/$1")" "$(mapped "$srcdir/$2")"
+	ok "there are such functions" test "$(declared "$srcdir/$1" | wc -l)" -gt 10
+	is "each has a comment" "$(undocumented "$srcdir/$1")" ""
+	ok "the map has no second list of locals" grep -q '^	\*;$' "$srcdir/$2"
+	if test -f "$3" && command -v nm >/dev/null 2>&1; then
+		is "the library exports that" "$(exported "$3")" "$(mapped "$srcdir/$2")"
+		is "each in a version" "$(nm -D --defined-only "$3" | grep ' T ' | grep -cv '@@CGTUNE_')" 0
+	else
+		skip "the library exports that" "no shared library, or no nm(1)"
+	fi
+}
+
+surface lib/cgtune.h lib/cgtune.map "$library"
+surface probes/cgtune-probe.h probes/cgtune-probe.map "$build/.libs/libcgtune-probe.so"
 
 instrumented() {
 	nm -D "$library" | grep -Eq '__(asan|tsan|ubsan|msan|gcov|llvm)_'
@@ -78,7 +85,7 @@ ok "no path of the build" sh -c "! grep -rq '$tmp' '$tmp/stage'"
 	echo '#include <cgtune.h>'
 	echo 'typedef void function(void);'
 	echo 'function *all[] = {'
-	declared | sed 's/.*/	(function *)&,/'
+	declared "$header" | sed 's/.*/	(function *)&,/'
 	echo '};'
 	echo 'int main(void)'
 	echo '{'

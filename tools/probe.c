@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG };
+enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID };
 
 struct arguments {
 	struct cgtune_probe_options options;
@@ -24,6 +26,8 @@ static const struct argp_option options[] = {
 	{ "readers", KEY_READERS, "GROUP", 0, "start: who may read besides root: a group, or all", 0 },
 	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
 	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
+	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID)", 0 },
+	{ "btf", KEY_BTF, "FILE", 0, "start: types of a kernel that has no BTF, made by bpftool gen min_core_btf", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
 	{ 0 },
 };
@@ -52,6 +56,16 @@ static void set_slots(struct cgtune_probe_options *o, const char *word)
 	o->slots = (uint32_t)n;
 }
 
+static void set_pid(struct cgtune_probe_options *o, const char *word)
+{
+	char *end;
+	unsigned long n = strtoul(word, &end, 10);
+
+	if (*end || n < 1 || n > INT32_MAX)
+		tool_usage(word, "--pid wants the number of a process");
+	o->tgid = (uint32_t)n;
+}
+
 static void set_rung(struct cgtune_probe_options *o, const char *word)
 {
 	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++)
@@ -78,6 +92,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_RUNG:
 		set_rung(&arguments->options, argument);
 		return 0;
+	case KEY_PID:
+		set_pid(&arguments->options, argument);
+		return 0;
+	case KEY_BTF:
+		arguments->options.btf = argument;
+		return 0;
 	case KEY_BPFFS:
 		arguments->options.bpffs = argument;
 		return 0;
@@ -100,13 +120,39 @@ static int failed(int error)
 		fputs("cgtune: probe: not started: `cgtune probe start`, as root\n", stderr);
 		return TOOL_FAILED;
 	}
+	if (error == -EPERM && geteuid() == 0)
+		snprintf(text, sizeof(text), "not permitted, though this is root: it lacks CAP_BPF or CAP_PERFMON, or the "
+			 "kernel refuses such programs");
 	if (!*text)
 		return tool_failed("probe", error);
 	line[strcspn(line, "\n")] = '\0';
 	fputs("cgtune: probe: ", stderr);
 	tool_print_safe(stderr, line);
-	fputc('\n', stderr);
+	fputs(error == -EACCES ? "; `cgtune probe start --readers` says who besides root may read it\n" : "\n", stderr);
 	return TOOL_FAILED;
+}
+
+static void print_memory(const struct cgtune_probe_state *state)
+{
+	if (state->memory_rung == CGTUNE_PROBE_NONE)
+		puts("memory limits are not counted: this kernel takes none of those programs");
+	else
+		printf("memory limits by rung %s%s\n", cgtune_probe_rung_name(state->memory_rung),
+		       state->memory_sleeps == CGTUNE_PROBE_SLEEPS_UNKNOWN ? "; sleeps over memory.high are not counted" : "");
+}
+
+static void print_subtree(uint64_t id)
+{
+	static struct groups groups;
+	static char path[4096];
+
+	if (groups_find("cpu", &groups) == 0 && groups_path_of(&groups, id, path, sizeof(path)) == 0) {
+		fputs("only of ", stdout);
+		tool_print_safe(stdout, path);
+		puts(" and the cgroups below it");
+	} else {
+		printf("only of a cgroup that is removed, inode %lu\n", (unsigned long)id);
+	}
 }
 
 static void print_state(struct cgtune_probe *probe)
@@ -119,8 +165,13 @@ static void print_state(struct cgtune_probe *probe)
 	printf("rung %s, running for %lu s; %lu groups of %u seen, %lu events\n", cgtune_probe_rung_name(state.rung),
 	       (unsigned long)((uint64_t)now.tv_sec - state.loaded_ns / 1000000000), (unsigned long)state.groups,
 	       state.slots, (unsigned long)state.events);
+	print_memory(&state);
 	if (state.subtree)
-		printf("only the cgroup with the inode number %lu, and those below it\n", (unsigned long)state.subtree);
+		print_subtree(state.subtree);
+	if (state.tgid)
+		printf("only stops that hit process %u\n", state.tgid);
+	if (state.stopped_ns || !state.pinned)
+		puts("it counts no longer");
 	if (state.overflow)
 		printf("%lu events of groups without a slot: start it with more --slots\n", (unsigned long)state.overflow);
 	if (state.unpaired)
@@ -156,7 +207,7 @@ static int start(struct arguments *arguments)
 	if (r < 0)
 		return failed(r);
 	if (r == 1)
-		puts("it runs already, as it was started then:");
+		puts("it runs already, as it was started then; `cgtune probe stop` ends it:");
 	print_state(probe);
 	cgtune_probe_close(probe);
 	return TOOL_DONE;
@@ -166,6 +217,10 @@ static int stop(struct arguments *arguments)
 {
 	int r = cgtune_probe_stop(&arguments->options);
 
+	if (r == -EACCES || r == -EPERM) {
+		fputs("cgtune: probe: not permitted: whoever stops it must be root\n", stderr);
+		return TOOL_FAILED;
+	}
 	return r < 0 ? failed(r) : TOOL_DONE;
 }
 
