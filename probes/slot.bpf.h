@@ -6,8 +6,8 @@
 #include "kernel.h"
 #include "shared.h"
 
-#define LOCK_SPINS 1000
-#define LOCK_ROUNDS 200
+#define LOCK_SPINS 400
+#define LOCK_ROUNDS 400
 #define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 

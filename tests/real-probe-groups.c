@@ -102,9 +102,10 @@ static uint64_t in_use(uint32_t rung)
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
 	uint32_t cursor = 0;
 	uint64_t n = 0;
+	int r;
 
-	while (cgtune_probe_next(rungs_probe(rung), &cursor, &counts) == 1)
-		n++;
+	while ((r = cgtune_probe_next(rungs_probe(rung), &cursor, &counts)) == 1 || r == -EAGAIN)
+		n += r == 1;
 	return n;
 }
 

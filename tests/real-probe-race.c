@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define SECONDS 300
-#define GROUPS 30
+#define GROUPS 10
 #define TASKS 2
 #define QUOTA_US (TASKS * INT64_C(5000))	/* kernel.sched_cfs_bandwidth_slice_us */
 
