@@ -18,6 +18,7 @@
 
 #define WINDOW_PERIODS 5
 #define STALE_WINDOWS 3
+#define SAMPLE_TRIES 3
 #define RETRY_AFTER_DEFAULT 30
 
 /* Settings, of the whole process and its children; changed by one store each, so that a fork
@@ -69,7 +70,7 @@ void feedback_resize(void)
 	basis_of(p, &basis);
 	process_unlock(p);
 	pthread_mutex_lock(&p->feedback.lock);
-	p->feedback.at_ns = 0;			/* a window of the old quota is none of the new one */
+	p->feedback.sample.at_ns = 0;			/* a window of the old quota is none of the new one */
 	for (struct cgtune_limiter *l = followed; l; l = l->next) {
 		if (atomic_load(&l->sized))
 			continue;
@@ -85,7 +86,7 @@ struct quota {
 };
 
 /* Of this process alone where its cgroup's is not counted. */
-static int sample_take(struct feedback_sample *ret)
+static int sample_read(struct feedback_sample *ret)
 {
 	const struct cgtune_options *options = process_options();
 	struct usage_cpu *cpu = &ret->cpu;
@@ -97,8 +98,7 @@ static int sample_take(struct feedback_sample *ret)
 		r = -ENODATA;
 	if (r == 0 && throttle_counts(options, &cpu->group, &ret->counts) < 0)
 		ret->counts.since_ns = 0;
-	ret->own = r == 0 && cpu->used_ns == CGTUNE_UNKNOWN;
-	if (ret->own) {
+	if (r == 0 && cpu->used_ns == CGTUNE_UNKNOWN) {
 		cpu->used_ns = 0;
 		if (!options->pid && !options->cgroup) {
 			clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -108,18 +108,40 @@ static int sample_take(struct feedback_sample *ret)
 	return r;
 }
 
-/* What lies between two samples; the quota as it is now. In a period that was throttled it was used up. */
-static void window_between(const struct feedback_sample *old, const struct feedback_sample *new, uint64_t ns,
+/* The quota stops this thread, too, and then it is not known well when a sample was taken: the best of some. */
+static int sample_take(uint64_t period_ns, struct feedback_sample *ret)
+{
+	struct feedback_sample sample = { 0 };
+	uint64_t start, ns, least = UINT64_MAX;
+	int r;
+
+	for (int tries = 0; tries < SAMPLE_TRIES && least > period_ns / 10; tries++) {
+		start = change_now_ns();
+		r = sample_read(&sample);
+		if (r < 0)
+			return r;
+		ns = change_now_ns() - start;
+		sample.at_ns = start + ns / 2;
+		if (ns < least)
+			*ret = sample;
+		least = util_min(least, ns);
+	}
+	return 0;
+}
+
+/* What lies between two samples; the quota as it is now. In a period at whose end somebody was stopped
+ * all was used that there was: less than was granted where the machine itself stood still. */
+static void window_between(const struct feedback_sample *old, const struct feedback_sample *new,
 			   const struct quota *quota, struct limiter_window *ret)
 {
-	uint64_t periods = util_sub(new->cpu.periods, old->cpu.periods), used_up;
+	uint64_t ns = new->at_ns - old->at_ns, periods = util_sub(new->cpu.periods, old->cpu.periods), used_up;
 
 	*ret = (struct limiter_window){
 		.ns = ns, .grant_ns = util_mul_div(ns, quota->quota_us, quota->period_us),
 		.used_ns = util_sub(new->cpu.used_ns, old->cpu.used_ns),
 		.stopped_ns = util_sub(new->cpu.throttled_ns, old->cpu.throttled_ns),
 	};
-	if (new->own && periods) {
+	if (periods) {
 		used_up = util_mul_div(ret->grant_ns, util_sub(new->cpu.throttled, old->cpu.throttled), periods);
 		ret->used_ns = ret->used_ns > used_up ? ret->used_ns : used_up;
 	}
@@ -134,20 +156,19 @@ static void window_between(const struct feedback_sample *old, const struct feedb
 static void adapt(struct feedback *f, const struct feedback_sample *sample, const struct quota *quota, uint32_t threads,
 		  struct limiter_batch *batch)
 {
-	uint64_t window = quota->period_us * 1000 * WINDOW_PERIODS, now = change_now_ns();
+	uint64_t window = quota->period_us * 1000 * WINDOW_PERIODS;
 	/* A timer that ticks early now and then must not double the window. */
-	bool over = f->at_ns && now - f->at_ns >= window - window / 10;
+	bool begun = f->sample.at_ns != 0, over = begun && util_sub(sample->at_ns, f->sample.at_ns) >= window - window / 10;
 	struct limiter_window spent;
 
-	if (f->at_ns && !over)
+	if (begun && !over)
 		return;
-	window_between(&f->sample, sample, now - f->at_ns, quota, &spent);
+	window_between(&f->sample, sample, quota, &spent);
 	for (struct cgtune_limiter *l = followed; l && over; l = l->next)
 		if (l->options.mode == CGTUNE_MODE_ADAPTIVE)
 			limiter_adapt(l, &spent, l->options.min ? l->options.min : threads,
-				      now + window * STALE_WINDOWS, batch);
+				      sample->at_ns + window * STALE_WINDOWS, batch);
 	f->sample = *sample;
-	f->at_ns = now;
 }
 
 void feedback_tick(void)
@@ -163,7 +184,7 @@ void feedback_tick(void)
 	quota = (struct quota){ p->limits.cpu_quota_us, p->limits.cpu_period_us };
 	threads = p->plan.threads;
 	process_unlock(p);
-	if (!atomic_load(&adaptive) || !quota.period_us || sample_take(&sample) < 0)
+	if (!atomic_load(&adaptive) || !quota.period_us || sample_take(quota.period_us * 1000, &sample) < 0)
 		return;
 	pthread_mutex_lock(&p->feedback.lock);
 	adapt(&p->feedback, &sample, &quota, threads, &batch);

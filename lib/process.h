@@ -41,15 +41,14 @@ struct live {
 
 /* What adapts limiters; feedback.c alone uses it. */
 struct feedback_sample {
+	uint64_t at_ns;			/* CLOCK_MONOTONIC */
 	struct usage_cpu cpu;
-	bool own;			/* cpu.used_ns is this process's alone */
 	struct published_counts counts;	/* of a probe; since_ns 0: there is none */
 };
 
 struct feedback {
 	pthread_mutex_t lock;			/* over the list of limiters and all that follows */
-	uint64_t at_ns;				/* of the last sample; 0: none */
-	struct feedback_sample sample;
+	struct feedback_sample sample;		/* the last one; at_ns 0: none */
 };
 
 struct process {

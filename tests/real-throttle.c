@@ -538,7 +538,7 @@ static bool feedback_has_counts(void)
 	bool has;
 
 	pthread_mutex_lock(&p->feedback.lock);
-	has = p->feedback.at_ns && p->feedback.sample.counts.since_ns;
+	has = p->feedback.sample.at_ns && p->feedback.sample.counts.since_ns;
 	pthread_mutex_unlock(&p->feedback.lock);
 	return has;
 }
