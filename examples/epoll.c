@@ -1,78 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * epoll - an echo server: a slot for each connection, and live limits in the same epoll set
- * (epoll LIMIT; without one, by the cgroup)
- */
+/* epoll - an HTTP server of one thread: a slot for each connection, live limits, and an end that serves who is in */
+#include "metrics.h"
+
 #include <arpa/inet.h>
-#include <cgtune.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-static int listening, set;
 static struct cgtune_limiter *limiter;
 
-static void watch(int fd)
+/* A connection that is refused is told so when it has asked. */
+static void watch(int set, int fd, int is_connection)
 {
-	epoll_ctl(set, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.fd = fd });
+	uint32_t error = is_connection && fd >= 0 ? (uint32_t)-cgtune_limiter_try(limiter) : 0;
+	struct epoll_event event = { EPOLLIN, { .u64 = (uint32_t)fd | (uint64_t)error << 32 } };
+
+	epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 }
 
-static void enter(void)
+static void answer(int fd, int admitted)
 {
-	int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), r;
-	char text[64];
+	char request[4096], *text = NULL;
+	size_t size = 0;
+	FILE *body = recv(fd, request, sizeof(request), MSG_DONTWAIT) > 0 ? open_memstream(&text, &size) : NULL;
 
-	if (fd < 0)
-		return;
-	r = cgtune_limiter_try(limiter);
-	if (r == 0)
-		return watch(fd);
-	snprintf(text, sizeof(text), "%s, try again in %d s\n", cgtune_limiter_reason(r), cgtune_limiter_retry_after(limiter));
-	send(fd, text, strlen(text), MSG_NOSIGNAL);
+	if (body) {
+		strncmp(request, "GET /metrics ", 13) ? (void)fputs("done\n", body) : metrics_print(body, limiter);
+		fclose(body);
+	}
+	if (body && admitted < 0)
+		dprintf(fd, "HTTP/1.1 503 Busy\r\nRetry-After: %d\r\nX-Cgtune-Reject: %s\r\nContent-Length: 0\r\n\r\n",
+			cgtune_limiter_retry_after(limiter), cgtune_limiter_reason(admitted));
+	else if (body)
+		dprintf(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", size, text);
+	free(text);
 	close(fd);
-}
-
-static void echo(int fd)
-{
-	char text[4096];
-	ssize_t n = recv(fd, text, sizeof(text), 0);
-
-	if (n > 0 && send(fd, text, (size_t)n, MSG_NOSIGNAL) == n)
-		return;
-	close(fd);
-	cgtune_limiter_release(limiter);
+	if (admitted == 0)
+		cgtune_limiter_release(limiter);
 }
 
 int main(int argc, char **argv)
 {
-	struct cgtune_limiter_options options = {
-		.size = sizeof(options), .name = "epoll", .limit = argc > 1 ? (uint32_t)atoi(argv[1]) : 0,
-		.flags = CGTUNE_LIMITER_BIND_PROCESS,
-	};
+	struct cgtune_limiter_options options = { .size = sizeof(options), .name = "epoll",
+		.limit = argc > 1 ? (uint32_t)atoi(argv[1]) : 0, .flags = CGTUNE_LIMITER_BIND_PROCESS };
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fds[] = { socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), cgtune_fd(), -1 }, set = epoll_create1(0), ends = 0;
 	socklen_t size = sizeof(address);
 	struct epoll_event event;
-	int changes = cgtune_fd();
+	sigset_t signals;
 
-	set = epoll_create1(EPOLL_CLOEXEC);
-	listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (changes < 0 || set < 0 || cgtune_limiter_new(&options, &limiter) < 0 ||
-	    bind(listening, (struct sockaddr *)&address, size) < 0 || listen(listening, 128) < 0 ||
-	    getsockname(listening, (struct sockaddr *)&address, &size) < 0)
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fds[2] = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (fds[1] < 0 || cgtune_limiter_new(&options, &limiter) < 0 || bind(fds[0], (void *)&address, size) < 0 ||
+	    listen(fds[0], 128) < 0 || getsockname(fds[0], (void *)&address, &size) < 0)
 		return 1;
-	printf("listening on %u\n", ntohs(address.sin_port));
-	fflush(stdout);
-	watch(listening);
-	watch(changes);
-	while (epoll_wait(set, &event, 1, -1) >= 0) {
-		if (event.data.fd == listening)
-			enter();
-		else if (event.data.fd == changes)
+	dprintf(STDOUT_FILENO, "listening on %u\n", ntohs(address.sin_port));
+	for (int i = 0; i < 3; i++)
+		watch(set, fds[i], 0);
+	while (!ends || cgtune_limiter_drain(limiter, 0) < 0) {
+		int n = epoll_wait(set, &event, 1, -1), fd = (int)(uint32_t)event.data.u64;
+
+		if (n == 1 && fd == fds[0])
+			watch(set, accept4(fd, NULL, NULL, SOCK_CLOEXEC), 1);
+		else if (n == 1 && fd == fds[1])
 			cgtune_dispatch();
-		else
-			echo(event.data.fd);
+		else if (n == 1 && fd == fds[2])
+			ends = epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL) == 0;
+		else if (n == 1)
+			answer(fd, -(int)(event.data.u64 >> 32));
 	}
-	return 1;
+	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * evhttp - a libevent server of one thread: the limiter by callback, live limits in the same loop
  *
- *	evhttp [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG]
+ *	evhttp [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS]
  *
  *	/job?wait=MS		waits, as for a database
  *	/health			never refused for load
@@ -211,12 +211,13 @@ int main(int argc, char **argv)
 	uint16_t port = 0;
 	int c, r;
 
-	while ((c = getopt(argc, argv, "p:t:l:b:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:l:b:s:")) != -1) {
 		switch (c) {
 		case 'p': port = (uint16_t)atoi(optarg); break;
 		case 't': options.backlog_timeout_ms = (uint32_t)atoi(optarg); break;
 		case 'l': options.limit = (uint32_t)atoi(optarg); break;
 		case 'b': options.backlog = (uint32_t)atoi(optarg); break;
+		case 's': options.status = (uint32_t)atoi(optarg); break;
 		default: return 2;
 		}
 	}

@@ -2,7 +2,7 @@
 /*
  * httpd - a libmicrohttpd server with the admission limiter as middleware
  *
- *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-a] [-c CONNECTIONS]
+ *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS] [-a] [-c CONNECTIONS]
  *
  *	/job?cpu=MS&wait=MS	computes, then waits: what is throttled
  *	/health			never refused for load
@@ -195,12 +195,13 @@ int main(int argc, char **argv)
 	sigset_t ends;
 	int c, r;
 
-	while ((c = getopt(argc, argv, "p:t:l:b:ac:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:l:b:s:ac:")) != -1) {
 		switch (c) {
 		case 'p': address.sin_port = htons((uint16_t)atoi(optarg)); break;
 		case 't': options.backlog_timeout_ms = (uint32_t)atoi(optarg); break;
 		case 'l': options.limit = (uint32_t)atoi(optarg); break;
 		case 'b': options.backlog = (uint32_t)atoi(optarg); break;
+		case 's': options.status = (uint32_t)atoi(optarg); break;
 		case 'a': options.mode = CGTUNE_MODE_ADAPTIVE; break;
 		case 'c': connections = (unsigned)atoi(optarg); break;
 		default: return 2;

@@ -86,12 +86,20 @@ struct oom_control { struct mem_cgroup *memcg; };
 
 /*
  * READ(p, a, b) is p->a->b. A program whose arguments have BTF types loads it
- * plainly; others need bpf_probe_read_kernel, which lockdown=confidentiality takes away.
+ * plainly, and since Linux 6.2 a number can be given a type; others need
+ * bpf_probe_read_kernel, which lockdown=confidentiality takes away.
  */
 #ifdef RAW
 #define READ(...) BPF_CORE_READ(__VA_ARGS__)
 #define READ_AT(to, p, offset) bpf_probe_read_kernel(to, sizeof(*(to)), (char *)(p) + (offset))
 #define READ_BITS(p, member) BPF_CORE_READ_BITFIELD_PROBED(p, member)
+#elif defined(CAST)
+extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym;
+struct load_weight { unsigned long weight; } __attribute__((preserve_access_index));	/* some named word */
+#define CAST_TO(type, p) ((type *)bpf_rdonly_cast((void *)(p), bpf_core_type_id_kernel(type)))
+#define READ(p, ...) ___arrow(CAST_TO(typeof(*(p)), p), __VA_ARGS__)
+#define READ_AT(to, p, offset) (*(to) = (typeof(*(to)))CAST_TO(struct load_weight, (char *)(p) + (offset))->weight)
+#define READ_BITS(p, member) ({ typeof(p) p_ = CAST_TO(typeof(*(p)), p); BPF_CORE_READ_BITFIELD(p_, member); })
 #else
 #define READ(...) ___arrow(__VA_ARGS__)
 #define READ_AT(to, p, offset) (*(to) = *(typeof(to))((char *)(p) + (offset)))

@@ -13,7 +13,7 @@ static bool ends_with(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-/* rung PROBE_NONE: only what is run once. */
+/* rung PROBE_NONE: only what is run once. sleeps: with what counts those over memory.high. */
 static void choose(struct bpf_object *object, uint32_t rung, bool sleeps)
 {
 	struct bpf_program *program;
@@ -61,15 +61,13 @@ static int load(const struct cgtune_probe_options *options, const struct bpf_obj
 		struct bpf_object **ret)
 {
 	unsigned which = rung == PROBE_FENTRY ? PROBE_OBJECT_MEMORY_TYPED : PROBE_OBJECT_MEMORY_UNTYPED;
-	struct cgtune_probe_options own = *options;
 	struct bpf_object *object = probe_object_open(which, probe_has_fetch() != 0);
 	int r;
 
 	if (!object)
 		return -errno;
-	own.subtree = options->memory_subtree;
 	choose(object, rung, sleeps);
-	r = probe_object_set(object, &own, 1);
+	r = probe_object_set(object, options, 1, false);
 	if (r == 0)
 		r = share(object, with);
 	if (r == 0 && rung == PROBE_FENTRY)
@@ -130,9 +128,10 @@ static uint32_t sleeps_of(uint32_t rung)
 
 static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *programs)
 {
-	uint32_t sleeps = sleeps_of(rung);
+	bool counted = programs->memory_sleeps != PROBE_SLEEPS_UNKNOWN;
+	uint32_t sleeps = counted ? programs->memory_sleeps : sleeps_of(rung);
 	struct bpf_object *object;
-	int r = load(options, programs->object, rung, sleeps != PROBE_SLEEPS_UNKNOWN, &object);
+	int r = load(options, programs->object, rung, !counted && sleeps != PROBE_SLEEPS_UNKNOWN, &object);
 
 	if (r < 0)
 		return r;
@@ -147,9 +146,10 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 
 void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs)
 {
-	if (seed(options, programs->object) < 0)
-		return;
-	for (uint32_t rung = PROBE_FENTRY; rung <= PROBE_RAW; rung++)
+	bool seeded = seed(options, programs->object) == 0;
+
+	for (uint32_t rung = PROBE_FENTRY; seeded && rung <= PROBE_RAW; rung++)
 		if (options->rungs & 1u << rung && try_rung(options, rung, programs) == 0)
 			return;
+	programs->memory_sleeps = PROBE_SLEEPS_UNKNOWN;
 }

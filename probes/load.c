@@ -71,30 +71,43 @@ static int fill_token(struct bpf_object *object)
 	return token && bpf_map_update_elem(bpf_map__fd(token), NULL, &one, BPF_ANY) < 0 ? -errno : 0;
 }
 
-int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret)
+static int load(const struct cgtune_probe_options *options, unsigned which, struct probe_programs *programs)
 {
-	struct probe_programs programs = { .rung = rung };
-	unsigned which = rung == CGTUNE_PROBE_FENTRY ? PROBE_OBJECT_TYPED : PROBE_OBJECT_UNTYPED;
 	int cpus = libbpf_num_possible_cpus(), r;
 
 	if (cpus < 0)
 		return cpus;
-	programs.object = probe_object_open(which, probe_has_fetch() != 0);
-	if (!programs.object)
+	programs->object = probe_object_open(which, probe_has_fetch() != 0);
+	if (!programs->object)
 		return -errno;
-	choose(programs.object, rung);
-	r = probe_object_set(programs.object, options, cpus);
+	choose(programs->object, programs->rung);
+	r = probe_object_set(programs->object, options, cpus, programs->memory_sleeps == PROBE_SLEEPS_SWITCH);
 	if (r == 0)
-		r = bpf_object__load(programs.object);
+		r = bpf_object__load(programs->object);
 	if (r == 0)
-		r = fill_token(programs.object);
+		r = fill_token(programs->object);
 	if (r == 0) {
-		programs.shared_fd = bpf_map__fd(bpf_object__find_map_by_name(programs.object, "shared"));
-		r = attach(&programs);
+		programs->shared_fd = bpf_map__fd(bpf_object__find_map_by_name(programs->object, "shared"));
+		r = attach(programs);
 	}
 	if (r < 0)
-		probe_programs_drop(&programs);
-	else
+		probe_programs_drop(programs);
+	return r;
+}
+
+int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret)
+{
+	bool sleeps = rung >= CGTUNE_PROBE_TRACEPOINT && probe_has_pressure() == 1;
+	struct probe_programs programs = {
+		.rung = rung, .memory_sleeps = sleeps ? PROBE_SLEEPS_SWITCH : PROBE_SLEEPS_UNKNOWN,
+	};
+	int r = -EOPNOTSUPP;
+
+	if (rung == CGTUNE_PROBE_TRACEPOINT && probe_btf_id(BPF_TRACE_FENTRY, "bpf_rdonly_cast") > 0)
+		r = load(options, PROBE_OBJECT_CAST, &programs);
+	if (r < 0)
+		r = load(options, rung == CGTUNE_PROBE_FENTRY ? PROBE_OBJECT_TYPED : PROBE_OBJECT_UNTYPED, &programs);
+	if (r == 0)
 		*ret = programs;
 	return r;
 }

@@ -7,17 +7,11 @@
  */
 #define RAW
 #include "kill.bpf.h"
+#include "sleep.bpf.h"
 
 #define SEEDS 64			/* a step of the walk */
 #define STEPS 512
 #define MARGIN 8			/* pages: out of memory is for orders up to 3 (PAGE_ALLOC_COSTLY_ORDER) */
-#define PF_MEMALLOC 0x800
-#define TASK_KILLABLE 0x102
-
-static inline struct mem_cgroup *memcg_of(struct cgroup_subsys_state *css)
-{
-	return (struct mem_cgroup *)((char *)css - bpf_core_field_offset(struct mem_cgroup, css));
-}
 
 /* Global, so that the verifier looks at them once: pointers come and go as plain numbers. */
 __noinline int look(__u64 css_at)
@@ -213,78 +207,6 @@ static inline int reclaim_begins(void)
 	if (killer && killer->pid_tgid == id)
 		killer->pid_tgid = 0;			/* the next kill is another */
 	return look_above((struct task_struct *)bpf_get_current_task());
-}
-
-/* The lowest group above the memory.high of which there is more: reclaim_high() asks the same. */
-__noinline __u64 limit_of_sleep(__u64 css_at)
-{
-	struct cgroup_subsys_state *css = (struct cgroup_subsys_state *)css_at;
-
-	for (int i = 0; i < MOST_LEVELS && css; i++) {
-		struct mem_cgroup *memcg = memcg_of(css);
-
-		if (READ(memcg, memory.usage.counter) > (__s64)READ(memcg, memory.high))
-			return READ(css, cgroup, kn, id);
-		css = READ(css, parent);
-	}
-	return 0;
-}
-
-static inline long state_of(struct task_struct *task)
-{
-	struct task_struct___5_13 *old = (void *)task;
-
-	return bpf_core_field_exists(task->__state) ? READ(task, __state) : READ(old, state);
-}
-
-/*
- * The current thread is stalled for memory (PSI) and waits neither for a page nor in a
- * reclaim, until it is killed: mem_cgroup_handle_over_high() alone does so.
- */
-__noinline int sleep_begins(__u64 task_at)
-{
-	struct task_struct *task = (struct task_struct *)task_at;
-	struct probe_memory *leaf;
-	__u64 css;
-
-	if (READ_BITS(task, in_iowait) || READ(task, flags) & PF_MEMALLOC)
-		return 0;
-	css = (__u64)css_of(task);
-	leaf = memory_of((struct cgroup_subsys_state *)css);
-	if (leaf)
-		note_sleeper(leaf, limit_of_sleep(css), bpf_ktime_get_ns());
-	return 0;
-}
-
-__noinline int sleep_ends(__u64 task_at)
-{
-	struct task_struct *task = (struct task_struct *)task_at;
-	__u32 pid = READ(task, pid);
-	struct sleeper *sleeper = sleeper_of(pid);
-	struct probe_memory *leaf = sleeper ? memory_of(css_of(task)) : 0;
-
-	if (leaf)
-		count_sleep(leaf, sleeper);
-	if (sleeper)
-		bpf_map_delete_elem(&sleepers, &pid);
-	return 0;
-}
-
-/*
- * Whoever is taken off the CPU before it sleeps is not asleep. Only a bit is looked at
- * of every other switch. A typed pointer may not be handed on as a number: it is read as one.
- */
-static inline int switched(unsigned long long *ctx, bool begins, bool ends)
-{
-	__u64 argument[3];			/* preempt, and who was and will be on the CPU */
-
-	if (!(begins || ends) || bpf_probe_read_kernel(argument, sizeof(argument), ctx))
-		return 0;
-	if (begins && (state_of((struct task_struct *)argument[1]) & TASK_KILLABLE) == TASK_KILLABLE)
-		sleep_begins(argument[1]);
-	if (ends)
-		sleep_ends(argument[2]);
-	return 0;
 }
 
 /* kprobe: of sleeping threads there may be more than returns that a kretprobe can wait for; what follows is the end. */

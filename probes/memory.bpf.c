@@ -25,7 +25,7 @@ int BPF_PROG(fentry_reclaim, struct mem_cgroup *memcg)
 
 /* It returns at once, but for a thread that has charged pages above a memory.high; the loader knows its other name. */
 SEC("fentry/mem_cgroup_handle_over_high")
-int BPF_PROG(fentry_high)
+int BPF_PROG(fentry_high_sleep)
 {
 	struct task_struct *task = CURRENT;
 	struct probe_memory *leaf = READ(task, memcg_nr_pages_over_high) ? memory_of(css_of(task)) : 0;
@@ -36,7 +36,7 @@ int BPF_PROG(fentry_high)
 }
 
 SEC("fentry/schedule_timeout_killable")
-int BPF_PROG(fentry_sleeps)
+int BPF_PROG(fentry_begin_sleep)
 {
 	struct sleeper *sleeper = sleeper_of((__u32)bpf_get_current_pid_tgid());
 
@@ -46,7 +46,7 @@ int BPF_PROG(fentry_sleeps)
 }
 
 SEC("fexit/schedule_timeout_killable")
-int BPF_PROG(fentry_slept)
+int BPF_PROG(fentry_end_sleep)
 {
 	struct sleeper *sleeper = sleeper_of((__u32)bpf_get_current_pid_tgid());
 	struct probe_memory *leaf = sleeper && sleeper->since ? memory_of(css_of(CURRENT)) : 0;
@@ -59,7 +59,7 @@ int BPF_PROG(fentry_slept)
 }
 
 SEC("fexit/mem_cgroup_handle_over_high")
-int BPF_PROG(fentry_high_ends)
+int BPF_PROG(fentry_low_sleep)
 {
 	__u32 pid = (__u32)bpf_get_current_pid_tgid();
 

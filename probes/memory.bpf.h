@@ -12,7 +12,6 @@
 #ifndef CGTUNE_PROBES_MEMORY_H
 #define CGTUNE_PROBES_MEMORY_H
 
-#define FIRST_SLOT slots
 #include "slot.bpf.h"
 
 #define LOOK_TRIES 32
@@ -27,7 +26,7 @@
 
 static inline struct probe_memory *memory_of(struct cgroup_subsys_state *css)
 {
-	union probe_element *e = slot_of(css);
+	union probe_element *e = slot_of(css, slots, memory_subtree);
 
 	return e ? &e->memory : 0;
 }

@@ -7,13 +7,14 @@
 
 CARRY(probe_throttle_v2, "throttle-v2.bpf.o");
 CARRY(probe_throttle_v3, "throttle-v3.bpf.o");
+CARRY(probe_throttle_cast_v3, "throttle-cast-v3.bpf.o");	/* the kernels that run it have atomic operations, too */
 CARRY(probe_throttle_raw_v2, "throttle-raw-v2.bpf.o");
 CARRY(probe_throttle_raw_v3, "throttle-raw-v3.bpf.o");
 CARRY(probe_memory_v2, "memory-v2.bpf.o");
 CARRY(probe_memory_v3, "memory-v3.bpf.o");
 CARRY(probe_memory_raw_v2, "memory-raw-v2.bpf.o");
 CARRY(probe_memory_raw_v3, "memory-raw-v3.bpf.o");
-CARRY(probe_groups_v3, "groups-v3.bpf.o");	/* the kernels that run it have atomic operations, too */
+CARRY(probe_groups_v3, "groups-v3.bpf.o");			/* as well */
 
 struct probe_object probe_object(unsigned which, bool fetch)
 {
@@ -23,6 +24,10 @@ struct probe_object probe_object(unsigned which, bool fetch)
 		[PROBE_OBJECT_TYPED] = {
 			{ "cgtune_throttle", probe_throttle_v2, probe_throttle_v2_end },
 			{ "cgtune_throttle", probe_throttle_v3, probe_throttle_v3_end },
+		},
+		[PROBE_OBJECT_CAST] = {
+			{ "cgtune_throttle_cast", probe_throttle_cast_v3, probe_throttle_cast_v3_end },
+			{ "cgtune_throttle_cast", probe_throttle_cast_v3, probe_throttle_cast_v3_end },
 		},
 		[PROBE_OBJECT_UNTYPED] = {
 			{ "cgtune_throttle_raw", probe_throttle_raw_v2, probe_throttle_raw_v2_end },
@@ -57,14 +62,16 @@ struct bpf_object *probe_object_open(unsigned which, bool fetch)
 /* In the order of slot.bpf.h. */
 struct constants {
 	uint32_t slots;
-	uint64_t subtree, min_event_ns, only_tgid;
+	uint64_t subtree, min_event_ns, only_tgid, memory_subtree, sleeps_at_switch;
 };
 
-int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus)
+int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus,
+		     bool sleeps_at_switch)
 {
 	struct constants constants = {
 		.slots = options->slots, .subtree = options->subtree, .min_event_ns = options->min_event_ns,
 		.only_tgid = options->tgid,
+		.memory_subtree = options->memory_subtree, .sleeps_at_switch = sleeps_at_switch,
 	};
 	struct bpf_map *map;
 	int r = 0;

@@ -39,13 +39,14 @@ struct probe_object {
 	const void *bytes;
 	size_t size;
 };
-enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_UNTYPED, PROBE_OBJECT_MEMORY_TYPED, PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS,
-       PROBE_OBJECTS };
+enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_CAST, PROBE_OBJECT_UNTYPED, PROBE_OBJECT_MEMORY_TYPED,
+       PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS, PROBE_OBJECTS };
 /* fetch: for kernels whose atomic operations give the old value back. */
 struct probe_object probe_object(unsigned which, bool fetch);
 struct bpf_object *probe_object_open(unsigned which, bool fetch);
 /* Slots and entries of maps, and the constants of the programs, from the options. */
-int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus);
+int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus,
+		     bool sleeps_at_switch);
 
 /* load.c: one rung, loaded and attached, into the array that shared_fd is. */
 struct probe_programs {
@@ -55,7 +56,7 @@ struct probe_programs {
 	int shared_fd;
 	uint32_t rung;
 	uint32_t memory_rung;		/* enum probe_rung */
-	uint32_t memory_sleeps;		/* enum probe_sleeps */
+	uint32_t memory_sleeps;		/* enum probe_sleeps: what counts them already, and then what does */
 };
 int probe_programs_load(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *ret);
 void probe_programs_drop(struct probe_programs *programs);

@@ -6,12 +6,8 @@
 #include "kernel.h"
 #include "shared.h"
 
-#ifndef FIRST_SLOT
-#define FIRST_SLOT 0				/* of the slots, that of css id 0 */
-#endif
-
-#define LOCK_SPINS 1000
-#define LOCK_ROUNDS 200
+#define LOCK_SPINS 400
+#define LOCK_ROUNDS 400
 #define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 
@@ -27,6 +23,8 @@ CONSTANT __u32 slots = 0;
 CONSTANT __u64 subtree = 0;
 CONSTANT __u64 min_event_ns = 0;
 CONSTANT __u64 only_tgid = 0;
+CONSTANT __u64 memory_subtree = 0;
+CONSTANT __u64 sleeps_at_switch = 0;	/* the program at context switches looks for sleeps over memory.high */
 
 static inline union probe_element *element(__u32 index)
 {
@@ -143,12 +141,12 @@ static inline void raise_to(__u64 *most, __u64 value)
 }
 #endif
 
-static inline bool in_subtree(struct cgroup_subsys_state *css)
+static inline bool in_subtree(struct cgroup_subsys_state *css, __u64 root)
 {
-	if (!subtree)
+	if (!root)
 		return true;
 	for (int i = 0; i < MOST_LEVELS && css; i++) {
-		if (READ(css, cgroup, kn, id) == subtree)
+		if (READ(css, cgroup, kn, id) == root)
 			return true;
 		css = READ(css, parent);
 	}
@@ -169,7 +167,7 @@ static inline void clear(union probe_element *e)
  * RCU after this program at the earliest: nobody ever waits for a half to be
  * cleared. Returns what is claimed then, by whatever CPU and group.
  */
-static inline __u64 claim(union probe_element *first, __u32 id, __u64 claimed, __u64 serial)
+static inline __u64 claim(union probe_element *first, __u32 slot, __u64 claimed, __u64 serial)
 {
 	__u64 new = serial << 1 | (claimed ? ~claimed & 1 : 0);
 	union probe_element *left;
@@ -178,7 +176,7 @@ static inline __u64 claim(union probe_element *first, __u32 id, __u64 claimed, _
 		return claimed;
 	if (!swap(&first->slot.owner.claim, claimed, new))
 		return *(volatile __u64 *)&first->slot.owner.claim;
-	left = claimed ? element(PROBE_HALF(slots, FIRST_SLOT + id, claimed)) : 0;
+	left = claimed ? element(PROBE_HALF(slots, slot, claimed)) : 0;
 	if (left)
 		clear(left);
 	return new;
@@ -199,40 +197,41 @@ static inline void own(struct probe_owner *owner, struct cgroup *cgroup, __u64 s
 }
 
 /*
- * The element of that group; 0: none. A css id is given again after its group
- * is gone, serial_nr never (kernel/cgroup/cgroup.c).
+ * The element of that group, whose controller's slots begin with first, if it is at
+ * root or below; 0: none. A css id is given again after its group is gone,
+ * serial_nr never (kernel/cgroup/cgroup.c).
  */
-static inline __u32 index_of(struct cgroup_subsys_state *css)
+static inline __u32 index_of(struct cgroup_subsys_state *css, __u32 first, __u64 root)
 {
 	struct cgroup *cgroup = READ(css, cgroup);
 	__u32 id = READ(css, id);
 	__u64 serial = READ(css, serial_nr), claimed;
 	union probe_element *e;
 
-	if (!cgroup || !in_subtree(css))		/* an autogroup has no cgroup */
+	if (!cgroup || !in_subtree(css, root))		/* an autogroup has no cgroup */
 		return 0;
-	e = id < slots ? element(PROBE_HALF(slots, FIRST_SLOT + id, 0)) : 0;
+	e = id < slots ? element(PROBE_HALF(slots, first + id, 0)) : 0;
 	if (!e) {
 		COUNT(overflow);
 		return 0;
 	}
 	claimed = *(volatile __u64 *)&e->slot.owner.claim;
 	if (claimed >> 1 != serial)
-		claimed = claim(e, id, claimed, serial);
+		claimed = claim(e, first + id, claimed, serial);
 	if (claimed >> 1 != serial) {			/* it is gone, and another has its id */
 		COUNT(unpaired);
 		return 0;
 	}
-	id = PROBE_HALF(slots, FIRST_SLOT + id, claimed);
+	id = PROBE_HALF(slots, first + id, claimed);
 	e = element(id);
 	if (e)
 		own(&e->slot.owner, cgroup, serial);
 	return e ? id : 0;
 }
 
-static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
+static inline union probe_element *slot_of(struct cgroup_subsys_state *css, __u32 first, __u64 root)
 {
-	__u32 index = index_of(css);
+	__u32 index = index_of(css, first, root);
 
 	return index ? element(index) : 0;
 }
@@ -241,10 +240,12 @@ static inline union probe_element *slot_of(struct cgroup_subsys_state *css)
 __noinline int raise_word(__u32 index, __u32 offset, __u64 value)
 {
 	union probe_element *e = element(index);
+	__u64 at = offset;
 
-	if (!e || offset > PROBE_ELEMENT - sizeof(__u64))
+	if (!e)
 		return 0;
-	raise_to((__u64 *)(e->bytes + (offset & -sizeof(__u64))), value);
+	MASK(at, 504);			/* that of the last word */
+	raise_to((__u64 *)(e->bytes + at), value);
 	return 0;
 }
 

@@ -45,7 +45,7 @@ static int fill(struct cgtune_probe_spec *spec, const struct cgtune_probe_option
 		spec->objects[i] = probe_object_open(i, true);
 		if (!spec->objects[i])
 			return -errno;
-		r = probe_object_set(spec->objects[i], options, 1);
+		r = probe_object_set(spec->objects[i], options, 1, true);
 		if (r < 0)
 			return r;
 		add_object(spec, spec->objects[i]);

@@ -23,7 +23,7 @@ static inline struct probe_slot *slot_of_tg(struct task_group *tg, __u32 *index)
 {
 	union probe_element *e;
 
-	*index = index_of(__builtin_preserve_access_index(&tg->css));
+	*index = index_of(__builtin_preserve_access_index(&tg->css), 0, subtree);
 	e = *index ? element(*index) : 0;
 	return e ? &e->slot : 0;
 }

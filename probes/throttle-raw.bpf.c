@@ -3,6 +3,7 @@
 #define RAW
 #include "stop.bpf.h"
 #include "watch.bpf.h"
+#include "tracepoint.bpf.h"
 
 /* kprobe: as the rung fentry, the argument kept from entry to exit (interrupts are off). */
 struct entry {
@@ -78,64 +79,35 @@ int BPF_KRETPROBE(kprobe_ended)
 	return 0;
 }
 
-/* tracepoint: the fast path, of nearly every switch, is two plain loads. */
-SEC("tp_btf/sched_switch")
-int BPF_PROG(tracepoint_switch, bool preempt, struct task_struct *prev)
-{
-	return watch(ctx, 1, prev->se.cfs_rq->throttle_count, bpf_get_smp_processor_id(), AT_SWITCH);
-}
-
-SEC("tp_btf/sched_wakeup")
-int BPF_PROG(tracepoint_wakeup, struct task_struct *p)
-{
-	return watch(ctx, 0, p->se.cfs_rq->throttle_count, p->se.cfs_rq->rq->cpu, AT_WAKEUP);
-}
-
-SEC("tp_btf/sched_wakeup_new")
-int BPF_PROG(tracepoint_wakeup_new, struct task_struct *p)
-{
-	return watch(ctx, 0, p->se.cfs_rq->throttle_count, p->se.cfs_rq->rq->cpu, AT_WAKEUP);
-}
-
-SEC("tp_btf/hrtimer_expire_exit")
-int BPF_PROG(tracepoint_timer)
-{
-	return watch(ctx, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
-}
-
-SEC("tp_btf/csd_function_exit")
-int BPF_PROG(tracepoint_csd)
-{
-	return watch(ctx, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
-}
-
 /* raw: the same without types. */
 SEC("raw_tp/sched_switch")
-int BPF_PROG(raw_switch, bool preempt, struct task_struct *prev)
+int BPF_PROG(raw_switch, bool preempt, struct task_struct *prev, struct task_struct *after)
 {
-	return watch(ctx, 1, READ(prev, se.cfs_rq, throttle_count), bpf_get_smp_processor_id(), AT_SWITCH);
+	if (sleeps_at_switch)
+		switched(ctx, !preempt && READ_BITS(prev, in_memstall), READ_BITS(after, in_memstall));
+	return watch(ctx, 1, 0, READ(prev, se.cfs_rq, throttle_count), bpf_get_smp_processor_id(), AT_SWITCH);
 }
 
 SEC("raw_tp/sched_wakeup")
 int BPF_PROG(raw_wakeup, struct task_struct *p)
 {
-	return watch(ctx, 0, READ(p, se.cfs_rq, throttle_count), READ(p, se.cfs_rq, rq, cpu), AT_WAKEUP);
+	return watch(ctx, 0, READ(p, pid), READ(p, se.cfs_rq, throttle_count), READ(p, se.cfs_rq, rq, cpu), AT_WAKEUP);
 }
 
 SEC("raw_tp/sched_wakeup_new")
 int BPF_PROG(raw_wakeup_new, struct task_struct *p)
 {
-	return watch(ctx, 0, READ(p, se.cfs_rq, throttle_count), READ(p, se.cfs_rq, rq, cpu), AT_WAKEUP);
+	return watch(ctx, 0, READ(p, pid), READ(p, se.cfs_rq, throttle_count), READ(p, se.cfs_rq, rq, cpu), AT_WAKEUP);
 }
 
 SEC("raw_tp/hrtimer_expire_exit")
 int BPF_PROG(raw_timer)
 {
-	return watch(ctx, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
+	return watch(ctx, 0, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
 }
 
 SEC("raw_tp/csd_function_exit")
 int BPF_PROG(raw_csd)
 {
-	return watch(ctx, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
+	return watch(ctx, 0, 0, 0, bpf_get_smp_processor_id(), ELSEWHERE);
 }

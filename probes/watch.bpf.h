@@ -25,6 +25,7 @@ struct stopped {
 
 struct stopped_list {
 	__u64 count;
+	__u64 number;			/* a typed pointer on its way to one */
 	struct stopped stopped[MOST_STOPPED];
 };
 
@@ -34,6 +35,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct stopped_list);
 } lists SEC(".maps");
+
+/* A global function takes no typed pointer: the verifier forgets the type of what goes through a map. */
+static inline __u64 number_of(struct stopped_list *list, const void *pointer)
+{
+	volatile __u64 *number = &list->number;
+
+	*number = (__u64)pointer;
+	return *number;
+}
 
 /* Whether the stop that began at that clock is over, or the queue is gone. */
 static inline bool is_over(struct cfs_rq *queue, struct task_group *group, __u64 clock)
@@ -142,12 +152,13 @@ __noinline int begin_stop(__u64 queue_at, __u64 task_at, __u32 cpu)
 __noinline int begin_stops(__u64 task_at, __u32 cpu, __u32 is_victim)
 {
 	struct sched_entity *entity = __builtin_preserve_access_index(&((struct task_struct *)task_at)->se);
+	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
 
-	for (int i = 0; i < MOST_LEVELS && entity; i++) {
+	for (int i = 0; list && i < MOST_LEVELS && entity; i++) {
 		struct cfs_rq *queue = READ(entity, cfs_rq);
 
 		if (READ_BITS(queue, throttled))
-			begin_stop((__u64)queue, is_victim ? task_at : 0, cpu);
+			begin_stop(number_of(list, queue), is_victim ? task_at : 0, cpu);
 		entity = READ(entity, parent);
 	}
 	return 0;
@@ -166,24 +177,22 @@ __noinline int end_stops(__u32 cpu, __u32 locked)
 enum where { AT_SWITCH, AT_WAKEUP, ELSEWHERE };
 
 /*
- * argument: which of the tracepoint's is the task. A typed pointer may not be handed on as a number: it is read as one.
- * Who finds that it need not sleep after all wakes itself, and holds no lock (try_to_wake_up()).
+ * argument: which of the tracepoint's is the task, pid: its number. Who finds that it need
+ * not sleep after all wakes itself, and holds no lock (try_to_wake_up()).
  */
-static inline int watch(unsigned long long *ctx, int argument, int throttle_count, __u32 cpu, enum where where)
+static inline int watch(unsigned long long *ctx, int argument, int pid, int throttle_count, __u32 cpu, enum where where)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
-	__u64 task = 0;
-	bool locked;
+	bool locked = where != ELSEWHERE;
 
 	if (!list || (!list->count && !throttle_count))
 		return 0;
-	if (where != ELSEWHERE)
-		bpf_probe_read_kernel(&task, sizeof(task), ctx + argument);
-	locked = where == AT_SWITCH || (where == AT_WAKEUP && task != bpf_get_current_task());
+	if (where == AT_WAKEUP && pid == (int)bpf_get_current_pid_tgid())
+		locked = false;
 	if (list->count)
 		end_stops(cpu, locked);
-	if (throttle_count && locked && task)
-		begin_stops(task, cpu, where == AT_SWITCH);
+	if (throttle_count && locked)
+		begin_stops(number_of(list, (void *)ctx[argument]), cpu, where == AT_SWITCH);
 	return 0;
 }
 

@@ -83,10 +83,13 @@ make_group() {
 	return 1
 }
 
+# quota MICROSECONDS [PERIOD]
 quota() {
 	if test -f "$group/cpu.max"; then
-		echo "$1 100000" >"$group/cpu.max"
+		echo "$1 ${2:-100000}" >"$group/cpu.max"
 	else
+		echo -1 >"$group/cpu.cfs_quota_us"
+		echo "${2:-100000}" >"$group/cpu.cfs_period_us"
 		echo "$1" >"$group/cpu.cfs_quota_us"
 	fi
 }
@@ -146,4 +149,14 @@ if test "$cpus" -ge 2; then
 fi
 quota 80000
 ok "and down" eventually slim_is 8
+
+# So little of a period that is so short that it is used up on any machine.
+quota 2000 20000
+# shellcheck disable=SC2016 # the inner shell expands it
+sh -c 'echo $$ >"$1/cgroup.procs"; while :; do :; done' sh "$group" &
+spinner=$!
+pids="$pids $spinner"
+ok "HAProxy sends one at a time to a backend whose quota stops it" eventually slim_is 1
+kill "$spinner"
+ok "and more when it does not any longer" eventually slim_is 8
 done_testing

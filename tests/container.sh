@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Owns the tests in real containers: runc, cgroups v1 or v2, with and without a cgroup namespace.
-# Prints TAP. Needs root, runc and busybox; $top_builddir has the built cgtune and tests/live-print.
+# Prints TAP. Needs root, runc and busybox; $top_builddir has the built cgtune, tests/live-print and live-limiter.
 
 set -eu
 
@@ -76,6 +76,7 @@ make_rootfs() {
     ln -s busybox "$tmp/rootfs/bin/cat"
     place "$(program cgtune)"
     place "$(program tests/live-print)"
+    place "$(program tests/live-limiter)"
 }
 
 config() { # NAMESPACE CGROUP LIMITS COMMAND; the way that docker makes them
@@ -211,6 +212,24 @@ live() { # NAMESPACE
     runc --root "$tmp/state" delete --force "$group-live"
 }
 
+# A limiter follows, and loses neither who waits nor a slot.
+limiter() {
+    config private "/$group/live" "$half_a_cpu, $quarter_of_a_gib" 'exec live-limiter'
+    run "$group-live" --detach >"$tmp/lines" 2>&1
+    line='0: limit 8 backlog 64 in 8 waiting 32'
+    is 'limiter: at the start' "$(wait_for "$line" "$tmp/lines")" "$line"
+    update --cpu-quota 150000
+    in=$((8 * two))
+    line="1: limit $in backlog $((8 * in)) in $in waiting $((40 - in))"
+    is 'limiter: more CPU time' "$(wait_for "$line" "$tmp/lines")" "$line"
+    update --cpu-quota 50000
+    wait_for 'admitted 40 slots 8' "$tmp/lines" >/dev/null
+    is 'limiter: less CPU time, and all were admitted' "$(tail -n 2 "$tmp/lines")" \
+        "2: limit 8 backlog 64 in $in waiting $((40 - in))
+admitted 40 slots 8"
+    runc --root "$tmp/state" delete --force "$group-live"
+}
+
 [ "$(id -u)" = 0 ] || skip not root
 command -v runc >/dev/null || skip runc is not installed
 # A busybox shell has it built in.
@@ -245,5 +264,6 @@ nested
 out_of_sight
 live private
 live host
+limiter
 echo "1..$ran"
 [ "$failed" = 0 ]

@@ -97,6 +97,7 @@ times_out() {
 	eventually shows "inflight{limiter=\"$name\"}" 1
 	get late /job
 	is "$name: whose time is up is refused" "$(sed -n 's/^X-Cgtune-Reject: //p' "$tmp/late")" timeout
+	is "$name: with the status that was chosen" "$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$tmp/late")" 429
 	wait "$in"
 	kill "$pid"
 	wait "$pid"
@@ -111,7 +112,7 @@ for server in httpd evhttp; do
 		ok "$server starts" serve "$server" -l 1 -b 1
 		middleware "$server"
 		shutdown_gracefully "$server"
-		ok "$server starts" serve "$server" -l 1 -b 1 -t 50
+		ok "$server starts" serve "$server" -l 1 -b 1 -t 50 -s 429
 		times_out "$server"
 	fi
 done
@@ -121,27 +122,36 @@ ok "and says how much" grep -Eq '^[0-9]+ threads: [0-9]+ jobs done, [0-9]+ refus
 
 if command -v python3 >/dev/null 2>&1; then
 	ok "epoll starts" serve epoll 1
-	is "epoll: one is served, one refused, the next served" "$(python3 - "${url##*:}" <<'PYTHON'
-import socket, sys, time
-port = int(sys.argv[1])
+	# The first connection has the slot until it has asked; with two of them it ends only when both have.
+	is "epoll: the second is refused, the first served, also after SIGTERM" "$(python3 - "${url##*:}" "$pid" <<'PYTHON'
+import os, signal, socket, sys
+port, pid = int(sys.argv[1]), int(sys.argv[2])
 def connect():
-    s = socket.create_connection(("127.0.0.1", port), timeout=20)
-    s.sendall(b"hello\n")
-    return s, s.recv(100).decode().strip()
-first, text = connect()
-print(text)
-print(connect()[1])
-first.close()
-for _ in range(100):
-    text = connect()[1]
-    if text == "hello":
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+def ask(s, path="/"):
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return s.makefile().read().split("\n")
+first = connect()
+answer = ask(connect())
+print(answer[0], *sorted(answer[1:3]))
+print(ask(first)[0])
+answer = ask(connect(), "/metrics")
+print(*[line for line in answer if line.startswith("cgtune_limiter_") and "_total" in line and not line.endswith(" 0")])
+first = connect()
+ask(connect())                      # so the first one was accepted
+os.kill(pid, signal.SIGTERM)
+while True:
+    answer = ask(connect())
+    if "X-Cgtune-Reject: closed" in answer:
         break
-    time.sleep(0.05)
-print(text)
+print(ask(first)[0])
 PYTHON
-)" "hello
-capacity, try again in 30 s
-hello"
+)" 'HTTP/1.1 503 Busy Retry-After: 30 X-Cgtune-Reject: capacity
+HTTP/1.1 200 OK
+cgtune_limiter_admitted_total{limiter="epoll"} 2 cgtune_limiter_rejected_total{limiter="epoll",reason="capacity"} 1
+HTTP/1.1 200 OK'
+	wait "$pid"
+	is "epoll: and it ends" $? 0
 else
 	skip "epoll" "no python3(1)"
 fi

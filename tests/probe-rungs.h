@@ -20,15 +20,23 @@
 /* The sentence and the log of the last start. */
 extern char rungs_text[1 << 16];
 
+/* Of cgtune_probe_features(). */
+int rungs_answer(const char *name);
+/* As the probe names it in the memory controller's hierarchy. */
+uint64_t rungs_memory_id(const char *group);
+uint32_t rungs_memory_hierarchy(void);
+
 /* What this kernel must be able to, by what it says. */
 bool rungs_has(uint32_t rung);
 
 /* Options for a probe in a folder of the BPF file system, which is made; rungs: a mask, 0: all. */
 struct cgtune_probe_options rungs_options(const char *folder, uint32_t rungs);
 
-/* Start all. A kernel that has a rung must take it. */
+/* Start all, and stop them. */
 void rungs_start(void);
 void rungs_stop(void);
+/* A kernel that has a rung must have taken it. */
+void rungs_check_started(void);
 /* By the end of all tests: each had room for everything, and no end was without a beginning. */
 void rungs_check_nothing_lost(void);
 /* NULL where the kernel has no such rung. */

@@ -10,12 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#define MOST_WORKERS 64
 #define MOST_SECONDS 120		/* of work: then something is wrong, and a test says what */
+
+static pid_t worker[MOST_WORKERS];
+static int workers;
 
 int work_cpus(int ret[WORK_MOST_CPUS])
 {
@@ -45,6 +50,32 @@ static void pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	ck_assert_int_eq(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+/* It ends with who started it, however that ends. */
+static void die_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+}
+
+void work_fill(int cpu)
+{
+	const struct sched_param none = { 0 };
+	static bool filled[CPU_SETSIZE];
+	pid_t parent = getpid();
+
+	if (filled[cpu])
+		return;
+	filled[cpu] = true;
+	if (check_fork() != 0)
+		return;
+	die_with(parent);
+	pin(cpu);
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	for (;;)
+		;
 }
 
 static void *compute(void *on)
@@ -79,15 +110,18 @@ static void work(const struct work *work, const char *limited)
 pid_t work_start(struct work its)
 {
 	char group[128], limited[128], byte = 0;
+	pid_t parent = getpid(), pid;
 	int ready[2];
-	pid_t pid;
 
+	if (its.cpu != WORK_ANY)
+		work_fill(its.cpu);
 	/* The names may be in rooms that are used again. */
 	snprintf(group, sizeof(group), "%s", its.group);
 	snprintf(limited, sizeof(limited), "%s", its.limited ? its.limited : its.group);
 	ck_assert_int_eq(pipe(ready), 0);
 	pid = check_fork();
 	if (pid == 0) {
+		die_with(parent);
 		if (its.cpu != WORK_ANY)
 			pin(its.cpu);
 		real_move(group, 0);
@@ -98,19 +132,22 @@ pid_t work_start(struct work its)
 	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
 	close(ready[1]);
+	ck_assert_int_lt(workers, MOST_WORKERS);
+	worker[workers++] = pid;
 	return pid;
 }
 
 void work_wait(void)
 {
-	while (wait(NULL) > 0)
-		;
+	while (workers)
+		ck_assert_int_eq(waitpid(worker[--workers], NULL, 0), worker[workers]);
 }
 
-void work_kill(pid_t pid)
+void work_kill(void)
 {
-	kill(pid, SIGKILL);
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	for (int i = 0; i < workers; i++)
+		kill(worker[i], SIGKILL);
+	work_wait();
 }
 
 void work_kick(void)
@@ -129,11 +166,11 @@ void work_kick(void)
 
 void work_close(char groups[][WORK_NAME], int n, pid_t pids[])
 {
-	int cpus[WORK_MOST_CPUS], of = work_cpus(cpus);
+	int cpus[WORK_MOST_CPUS];
 
-	for (int i = 0; i < n; i++) {
-		pids[i] = work_start((struct work){ .group = groups[i], .stops = 2, .cpu = cpus[i % of] });
-	}
+	work_cpus(cpus);
+	for (int i = 0; i < n; i++)
+		pids[i] = work_start((struct work){ .group = groups[i], .stops = 2, .cpu = cpus[0] });
 	work_wait();
 }
 

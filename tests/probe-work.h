@@ -24,13 +24,20 @@ struct work {
 	const char *limited;		/* NULL: group */
 	unsigned stops;			/* 0: until it is killed */
 	unsigned threads;		/* 0: one */
-	int cpu;			/* the only one that it uses; WORK_ANY: all */
+	int cpu;			/* the only one that it uses, which is filled; WORK_ANY: all */
 };
 #define WORK_ANY (-1)
 /* It is in the group then. Who sets the quota after that sees no task come to a queue that is stopped already. */
 pid_t work_start(struct work work);
+/*
+ * Have something else to do for a CPU, until this process ends. A CPU that has
+ * nothing else when it stops a queue gives up the queue's lock while it looks for
+ * something elsewhere, before it switches: if the stop ends meanwhile, which it may
+ * where CPUs are not always running, no tracepoint has seen it.
+ */
+void work_fill(int cpu);
 void work_wait(void);			/* all that were started */
-void work_kill(pid_t pid);
+void work_kill(void);
 
 /* A process sleeps on each CPU in turn: each of them switches, and a probe on tracepoints sees what has ended there. */
 void work_kick(void);
@@ -43,10 +50,10 @@ void work_kick(void);
  * is seen at the CPU's next switch, wakeup, timer or call, which work_kick() brings
  * about. A beginning is seen when the task that was stopped switches, or when one
  * wakes. Nothing tells of a task that is brought to a queue which is stopped by its
- * coming (by the balancer, or by a move to another group): its time is in the sum
- * if a stop was seen before, and once one is seen after. So: one before and one
- * after such work, on a CPU that nobody is moved to or from, seen to its end before
- * the process ends.
+ * coming (by the balancer, or by a move to another group), nor of a stop that is over
+ * before the switch (see work_fill()): its time is in the sum if a stop was seen
+ * before, and once one is seen after. So: one before and one after such work, on a
+ * CPU that nobody is moved to or from, seen to its end before the process ends.
  */
 #define WORK_NAME 32
 void work_close(char groups[][WORK_NAME], int n, pid_t pids[]);

@@ -79,8 +79,12 @@ START_TEST(adapts_to_throttling)
 	struct pollfd fd = { .fd = follow("a"), .events = POLLIN };
 	pthread_t spinners[2];
 
-	/* So little that it is used up wherever two threads get a twentieth of a CPU. */
-	real_quota("a", 2000, 20000);
+	/* So little that it is used up wherever two threads get a twentieth of a CPU; and enough to dispatch
+	 * in time where a CPU is emulated. */
+	if (getenv("CGTUNE_VM"))
+		real_quota("a", 20000, 100000);
+	else
+		real_quota("a", 2000, 20000);
 	ck_assert_int_ge(cgtune_dispatch(), 0);
 	ck_assert_int_eq(cgtune_limiter_new(&options, &limiter), 0);
 	for (int i = 0; i < 8; i++)

@@ -131,10 +131,9 @@ START_TEST(many)
 	}
 	work_close(groups, MANY, pids);
 	for (int i = 0; i < MANY; i++)
-		pids[i] = work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
+		work_start((struct work){ .group = groups[i], .cpu = WORK_ANY });
 	usleep(1500000);
-	for (int i = 0; i < MANY; i++)
-		work_kill(pids[i]);
+	work_kill();
 	work_close(groups, MANY, pids);
 	for (int i = 0; i < MANY; i++) {
 		struct rungs_counts counts = rungs_settle(groups[i]);
@@ -153,11 +152,10 @@ START_TEST(changed_while_stopped)
 	const char *name = to[_i].name;
 	struct rungs_counts counts;
 	int cpus[WORK_MOST_CPUS];
-	pid_t pid;
 
 	work_cpus(cpus);
 	real_make(name);
-	pid = work_start((struct work){ .group = name, .cpu = cpus[0] });
+	work_start((struct work){ .group = name, .cpu = cpus[0] });
 	real_quota(name, 2000, 500000);
 	for (int i = 0; i < 3; i++) {
 		rungs_wait_stopped(name);
@@ -168,7 +166,7 @@ START_TEST(changed_while_stopped)
 	rungs_wait_stopped(name);
 	real_quota(name, to[_i].quota, 0);
 	usleep(20000);
-	work_kill(pid);
+	work_kill();
 	counts = rungs_settle(name);
 	rungs_check_lengths(name, &counts);
 	ck_assert_uint_ge(counts.of[CGTUNE_PROBE_RAW].throttles, 1);
@@ -226,6 +224,12 @@ START_TEST(threads)
 }
 END_TEST
 
+START_TEST(started)
+{
+	rungs_check_started();
+}
+END_TEST
+
 START_TEST(nothing_lost)
 {
 	rungs_check_nothing_lost();
@@ -240,8 +244,10 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
+	tcase_add_test(tcase, started);
 	tcase_add_test(tcase, one_cpu);
-	tcase_add_loop_test(tcase, more_cpus, 2, work_cpus(cpus) + 1);
+	for (int n = 2; n <= work_cpus(cpus); n *= 2)
+		tcase_add_loop_test(tcase, more_cpus, n, n + 1);
 	tcase_add_test(tcase, parent_only);
 	tcase_add_test(tcase, both_limited);
 	tcase_add_test(tcase, many);

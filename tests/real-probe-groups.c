@@ -72,14 +72,16 @@ static void set_quota(const char *group, unsigned quota_us, unsigned period_us)
 /* A process in such a group on the first CPU, that ends when it has used that much of it, or was stopped. */
 static void spend(const char *group, unsigned period_us, long ns, bool until_stopped)
 {
+	int cpus[WORK_MOST_CPUS];
 	struct timespec used;
-	pid_t pid = check_fork();
+	pid_t pid;
 
+	work_cpus(cpus);
+	work_fill(cpus[0]);
+	pid = check_fork();
 	if (pid == 0) {
 		cpu_set_t first;
-		int cpus[WORK_MOST_CPUS];
 
-		work_cpus(cpus);
 		CPU_ZERO(&first);
 		CPU_SET(cpus[0], &first);
 		sched_setaffinity(0, sizeof(first), &first);
@@ -100,9 +102,10 @@ static uint64_t in_use(uint32_t rung)
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
 	uint32_t cursor = 0;
 	uint64_t n = 0;
+	int r;
 
-	while (cgtune_probe_next(rungs_probe(rung), &cursor, &counts) == 1)
-		n++;
+	while ((r = cgtune_probe_next(rungs_probe(rung), &cursor, &counts)) == 1 || r == -EAGAIN)
+		n += r == 1;
 	return n;
 }
 
@@ -199,7 +202,7 @@ START_TEST(moved)
 			usleep(5000);
 		real_move(groups[(i + 1) % 2], pid);
 	}
-	work_kill(pid);
+	work_kill();
 	work_close(groups, 2, pids);
 	for (int i = 0; i < 2; i++) {
 		struct rungs_counts counts = rungs_settle(groups[i]);
@@ -293,18 +296,23 @@ START_TEST(late)
 	struct cgtune_probe *probe;
 	int cpus[WORK_MOST_CPUS];
 	char name[32];
-	pid_t pid;
 
 	work_cpus(cpus);
 	snprintf(name, sizeof(name), "late%d", _i);
 	real_make(name);
-	pid = work_start((struct work){ .group = name, .cpu = cpus[0] });
+	work_start((struct work){ .group = name, .cpu = cpus[0] });
 	real_quota(name, 1000, 500000);
 	probe = start_in_stop(rung, name);
 	check_late(rung, name, probe);
-	work_kill(pid);
+	work_kill();
 	cgtune_probe_close(probe);
 	stop_late(rung);
+}
+END_TEST
+
+START_TEST(started)
+{
+	rungs_check_started();
 }
 END_TEST
 
@@ -321,6 +329,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_unchecked_fixture(tcase, rungs_start, rungs_stop);
+	tcase_add_test(tcase, started);
 	tcase_add_test(tcase, reused);
 	tcase_add_test(tcase, removed_while_stopped);
 	tcase_add_test(tcase, moved);

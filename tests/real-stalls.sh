@@ -40,6 +40,18 @@ burner() {
 	test -n "$path" || path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
 }
 
+# killed NAME: one of whose processes was killed for want of memory; the first in $pid.
+killed() {
+	start "$cgtune" run --name "$1" --memory 16M -- \
+		sh -c 'head -c 100000000 /dev/zero | tail -n 1 >/dev/null; echo "ready $$"; exec sleep 600'
+	pid=$(sed -n 's/^ready //p' "$tmp/said")
+}
+
+# kills NAME: OOM kills of the group that is so named, in its hierarchy of memory.
+kills() {
+	each memory.oom_kills | sed -n "s|^.*/$1 \\([1-9][0-9]*\\)\$|\\1|p"
+}
+
 # of PATH FILE...: values of the JSON that was printed last.
 of() {
 	"$json" "$@" <"$tmp/out" | tr '\n' ' '
@@ -78,6 +90,15 @@ run "$cgtune" show --cgroup "$path" --why
 ok "show --why says for how many periods, and whose limit" \
 	grep -Eq "^throttled $nr of [0-9]+ periods, [0-9.]+ m?s in all, by .*$me-a" "$tmp/out" || sed 's/^/# /' "$tmp/out"
 
+killed "$me-m"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
+ok "a kill for want of memory" test "$(kills "$me-m")" -ge 1 || sed 's/^/# /' "$tmp/out"
+n=$(kills "$me-m")
+run "$cgtune" stalls --bpffs "$bpffs" --json
+is "of all groups" "$(kills "$me-m")" "$n"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid"
+ok "a table of it" grep -Eq '^ +HIGH +MAX +SLEEPS +SLEPT +OOM KILLS  CGROUP$' "$tmp/out"
+
 echo "# what is asked for and is not there"
 fails "no such cgroup" 1 '/nowhere: no such' "$cgtune" stalls --bpffs "$bpffs" --cgroup /nowhere
 fails "no such process" 1 'no such process' "$cgtune" stalls --bpffs "$bpffs" --pid 4194305
@@ -88,7 +109,12 @@ fails "an argument" 2 'no argument' "$cgtune" stalls x
 
 echo "# top"
 run "$cgtune" top --once --json --interval 0.2
-is "top" "$status $(of source)" "0 stat "
+ok "top, by the kernel's iterator or by files" grep -Eq '"source":"(iter|stat)"' "$tmp/out"
+each events.oom_kill >"$tmp/kills"
+ok "its kills for want of memory" grep -Eq "/$me-m [0-9]+\$" "$tmp/kills"
+is "its quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
+run "$cgtune" top --once --json --files --interval 0.2
+is "top by files" "$status $(of source)" "0 stat "
 ok "its interval" awk -v n="$("$json" interval <"$tmp/out")" 'BEGIN { exit !(n >= 0.2) }'
 is "quota" "$(each quota | sed -n "s|^$path ||p")" 0.1
 is "a group that is idle has no share of periods" "$(each throttled_share | sed -n "s|^$path ||p" | tr -d 01.)" \
@@ -152,6 +178,10 @@ ok "its bars" grep -Eq '^ +[0-9]+ -> [0-9]+ +: [0-9]+ +\|\*+ *\|$' "$tmp/out"
 ok "events" await grep -q "\"kind\":\"throttle\".*\"limit\":\"$path\"" "$tmp/follow"
 grep "\"limit\":\"$path\"" "$tmp/follow" | head -n 1 >"$tmp/out"
 is "an event" "$("$json" -t number ended_ns duration_ns cpu limit_id hierarchy <"$tmp/out" | sort -u)" int
+killed "$me-n"
+run "$cgtune" stalls --bpffs "$bpffs" --pid "$pid" --json
+ok "a kill for want of memory, counted by the probe" test "$(kills "$me-n")" -ge 1 || sed 's/^/# /' "$tmp/out"
+ok "is an event" await grep -q "\"kind\":\"OOM kill\".*$me-n" "$tmp/follow" || sed 's/^/# /' "$tmp/follow"
 run env CGTUNE_PROBE="$bpffs" "$cgtune" show --cgroup "$path" --why
 ok "show --why by the probe" grep -Eq '^  stopped [0-9]+ times .*at most .* by the probe' "$tmp/out" || sed 's/^/# /' "$tmp/out"
 
@@ -175,6 +205,12 @@ fails "no such process of bpfdist" 1 'pid: no such process' "$cgtune" bpfdist --
 fails "no such cgroup of bpfdist" 1 '/nowhere: no such' "$cgtune" bpfdist --cgroup /nowhere
 fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
 fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
+
+sed 's/^exec sleep.*//' "$tmp/burn" >"$tmp/burn-and-end"
+run env CGTUNE_PROBE="$bpffs" "$cgtune" run --name "$me-d" --cpus 0.1 --summary -- sh "$tmp/burn-and-end" "$cgtune" "$json" 3
+ok "the summary of a run has the probe's counts" \
+	grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
+	sed 's/^/# /' "$tmp/err"
 
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
 ok "--follow ends then" await sh -c '! kill -0 "$1"' - "$followers"

@@ -26,7 +26,7 @@ has_more() {
 
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
-	echo real-limits real-usage real-live real-told
+	echo real-limits real-usage real-live real-told real-limiter
 	is_one_of "$1" "$probe_vms" || return
 	(cd "$build/tests" && find real-probe* real-walk real-throttle real-bpfdist -prune -type f -perm /111 2>/dev/null)
 }
@@ -46,7 +46,7 @@ machine() {
 	set -- "$1" -f "$output.$1.list:/vm/list" -f "$src/vm/each:/vm/each" -L "$build/.libs" -t 1500 -C
 	! is_one_of "$1" "$probe_vms" || set -- "$@" -c 4
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
-	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$src/container.sh"
+	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
 		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
 	boot all "$@" -- sh /vm/each /vm/list

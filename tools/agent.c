@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, ROUND_MOST = 64, BACKLOG = 64 };
+enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, ROUND_MOST = 64, BACKLOG = 1024 };
 
 struct agent {
 	const char *listen;

@@ -2,8 +2,9 @@
 /* groups - cgroups by the numbers that the kernel's programs know them by: the directory's inode, the hierarchy */
 #include "groups.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fts.h>
+#include <fcntl.h>
 #include <libcgroup.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -107,21 +108,48 @@ int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_
 	return r == -ENOENT ? -ESRCH : r;
 }
 
-int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
+struct walk {
+	int (*fn)(uint64_t id, const char *path, void *user);
+	void *user;
+	char path[4096];
+};
+
+/* What is below the directory, which is closed. Its entries tell all: no file of a cgroup is looked at. */
+static int walk_below(struct walk *walk, int fd, size_t length)
 {
-	char *roots[] = { (char *)groups->mount, NULL };
-	size_t n = strlen(groups->mount);
-	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
-	FTSENT *entry;
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
 	int r = 0;
 
-	if (!walk)
-		return -errno;
-	while (r == 0 && (entry = fts_read(walk)))
-		if (entry->fts_info == FTS_D)
-			r = fn(entry->fts_statp->st_ino, entry->fts_path[n] ? entry->fts_path + n : "/", user);
-	fts_close(walk);
+	if (!directory)			/* removed meanwhile, or not ours to read */
+		return fd < 0 ? 0 : -ENOMEM;
+	while (r == 0 && (entry = readdir(directory))) {
+		size_t n = strlen(entry->d_name);
+
+		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    length + n + 2 > sizeof(walk->path))
+			continue;
+		walk->path[length] = '/';
+		memcpy(walk->path + length + 1, entry->d_name, n + 1);
+		r = walk->fn(entry->d_ino, walk->path, walk->user);
+		if (r == 0)
+			r = walk_below(walk, openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+				       length + 1 + n);
+	}
+	closedir(directory);
 	return r;
+}
+
+int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
+{
+	struct walk walk = { .fn = fn, .user = user };
+	struct stat st;
+	int r;
+
+	if (stat(groups->mount, &st) < 0)
+		return -errno;
+	r = fn(st.st_ino, "/", user);
+	return r ? r : walk_below(&walk, open(groups->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
 }
 
 struct search {

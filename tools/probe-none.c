@@ -23,6 +23,11 @@ int tool_bpfdist(int argc, char **argv)
 	return TOOL_FAILED;
 }
 
+const struct rows_source *rows_walk_open(void)
+{
+	return NULL;
+}
+
 int stalls_probe_open(const char *bpffs, struct stalls_probe *ret, char *why, size_t size)
 {
 	(void)bpffs;

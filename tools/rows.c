@@ -82,6 +82,13 @@ static void read_quota(const struct groups *groups, const char *path, struct row
 	cpu->period_us = period;
 }
 
+/* v1 counts it in a controller of its own, perhaps in another hierarchy. */
+static uint64_t read_used(const struct groups *cpu, const struct groups *cpuacct, const char *path)
+{
+	return cpu->version == 2 ? us_to_ns(number(cpu, path, "cpu.stat", "usage_usec")) :
+		cpuacct ? number(cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
+}
+
 static void read_cpu(const struct groups *groups, const char *path, struct row_cpu *cpu)
 {
 	bool v2 = groups->version == 2;
@@ -92,7 +99,8 @@ static void read_cpu(const struct groups *groups, const char *path, struct row_c
 	cpu->periods = number_in(text, n, "nr_periods");
 	cpu->throttled = number_in(text, n, "nr_throttled");
 	cpu->throttled_ns = v2 ? us_to_ns(number_in(text, n, "throttled_usec")) : number_in(text, n, "throttled_time");
-	cpu->used_ns = v2 ? us_to_ns(number_in(text, n, "usage_usec")) : number(groups, path, "cpuacct.usage", NULL);
+	if (v2)
+		cpu->used_ns = us_to_ns(number_in(text, n, "usage_usec"));
 }
 
 /* memory.events.local has the events of the group's own limits, memory.events those below it, too. */
@@ -145,6 +153,7 @@ static struct row *add(struct rows *rows, const char *path)
 /* One hierarchy's walk; known: the rows of the walks before, which are sorted. */
 struct walk {
 	const struct groups *groups, *cpuacct;
+	const struct rows_source *source;
 	struct rows *rows, known;
 	bool memory;
 };
@@ -164,12 +173,14 @@ static int take(uint64_t id, const char *path, void *user)
 	}
 	if (walk->memory) {
 		row->has_memory = true;
-		read_memory(walk->groups, path, &row->memory);
+		if (!walk->source || !walk->source->memory(id, &row->memory))
+			read_memory(walk->groups, path, &row->memory);
 	} else {
 		row->has_cpu = true;
-		read_cpu(walk->groups, path, &row->cpu);
-		if (row->cpu.used_ns == CGTUNE_UNKNOWN && walk->cpuacct)
-			row->cpu.used_ns = number(walk->cpuacct, path, "cpuacct.usage", NULL);
+		if (!walk->source || !walk->source->cpu(id, &row->cpu))
+			read_cpu(walk->groups, path, &row->cpu);
+		if (row->cpu.used_ns == CGTUNE_UNKNOWN)
+			row->cpu.used_ns = read_used(walk->groups, walk->cpuacct, path);
 	}
 	return 0;
 }
@@ -188,11 +199,12 @@ static int find_places(struct places *ret)
 	return ret->has_cpu || ret->has_memory ? 0 : -ENODATA;
 }
 
-static int walk_one(const struct places *places, bool memory, const char *only, struct rows *rows)
+static int walk_one(const struct places *places, bool memory, const struct rows_source *source, const char *only,
+		    struct rows *rows)
 {
 	struct walk walk = {
 		.groups = memory ? &places->memory : &places->cpu, .cpuacct = places->has_cpuacct ? &places->cpuacct : NULL,
-		.rows = rows, .known = *rows, .memory = memory,
+		.source = source, .rows = rows, .known = *rows, .memory = memory,
 	};
 	uint64_t id;
 	int r;
@@ -204,18 +216,20 @@ static int walk_one(const struct places *places, bool memory, const char *only, 
 	return r < 0 ? r : take(id, only, &walk);
 }
 
-int rows_read(struct rows *ret)
+int rows_read(const struct rows_source *source, struct rows *ret)
 {
 	struct rows rows = { .rows = NULL };
 	static struct places places;
 	int r = find_places(&places);
 
+	if (source && source->refresh() < 0)
+		source = NULL;
 	if (r == 0 && places.has_cpu)
-		r = walk_one(&places, false, NULL, &rows);
+		r = walk_one(&places, false, source, NULL, &rows);
 	if (rows.count)
 		qsort(rows.rows, rows.count, sizeof(*rows.rows), by_path);
 	if (r == 0 && places.has_memory)
-		r = walk_one(&places, true, NULL, &rows);
+		r = walk_one(&places, true, source, NULL, &rows);
 	if (rows.count)
 		qsort(rows.rows, rows.count, sizeof(*rows.rows), by_path);
 	if (r < 0)
@@ -234,9 +248,9 @@ int rows_read_one(const char *cpu_path, const char *memory_path, struct rows *re
 	if (r < 0)
 		return r;
 	if (cpu_path && places.has_cpu)
-		cpu = walk_one(&places, false, cpu_path, &rows);
+		cpu = walk_one(&places, false, NULL, cpu_path, &rows);
 	if (memory_path && places.has_memory)
-		memory = walk_one(&places, true, memory_path, &rows);
+		memory = walk_one(&places, true, NULL, memory_path, &rows);
 	r = cpu == 0 || memory == 0 ? 0 : cpu == -ENOENT ? memory : cpu;
 	if (r < 0)
 		rows_free(&rows);

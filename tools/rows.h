@@ -33,8 +33,18 @@ struct rows {
 	size_t count;
 };
 
-/* All cgroups that can be seen. 0 or -errno. */
-int rows_read(struct rows *ret);
+/* What tells the numbers of a group, by its inode number, other than its files; false: nothing of that group. */
+struct rows_source {
+	int (*refresh)(void);
+	bool (*cpu)(uint64_t id, struct row_cpu *ret);	/* all but used_ns */
+	bool (*memory)(uint64_t id, struct row_memory *ret);
+};
+
+/* rows-walk.c, or in a build without BPF probe-none.c: an iterator of the kernel; NULL: none here. */
+const struct rows_source *rows_walk_open(void);
+
+/* All cgroups that can be seen; source: NULL: by their files. 0 or -errno. */
+int rows_read(const struct rows_source *source, struct rows *ret);
 /* One, which is so named in the cpu hierarchy, and so in memory's; NULL: none. -ENOENT: neither is there. */
 int rows_read_one(const char *cpu_path, const char *memory_path, struct rows *ret);
 /* The row of a path, or NULL. */

@@ -68,6 +68,23 @@ static void read_throttle(const struct group *group, bool own, struct summary *r
 						  number(group, "cpu", "cpu.stat", "throttled_time");
 }
 
+/* What a started probe counts of the command's own cgroup. */
+static void read_stops(const struct group *group, struct summary *ret)
+{
+	struct cgtune_options options = { .size = sizeof(options) };
+	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
+	int i = group_find(group, "cpu");
+
+	ret->throttles = ret->max_ns = CGTUNE_UNKNOWN;
+	if (i < 0)
+		return;
+	options.cgroup = group->controller[i].dir + group->controller[i].mount;
+	if (*options.cgroup == '/' && cgtune_throttle_read(&options, &throttle) == 0) {
+		ret->throttles = throttle.throttles;
+		ret->max_ns = throttle.max_ns;
+	}
+}
+
 void summary_read(const struct group *group, bool own, struct summary *ret)
 {
 	bool v2 = is_v2(group, "memory");
@@ -75,6 +92,7 @@ void summary_read(const struct group *group, bool own, struct summary *ret)
 	ret->cpu_ns = cpu_ns(group);
 	ret->has_quota = !own && group_find(group, "cpu") >= 0;
 	read_throttle(group, own, ret);
+	read_stops(group, ret);
 	ret->peak = number(group, "memory", v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
 	ret->limit = number(group, "memory", v2 ? "memory.max" : "memory.limit_in_bytes", NULL);
 	ret->oom_kills = number(group, "memory", v2 ? "memory.events" : "memory.oom_control", "oom_kill");
@@ -96,7 +114,7 @@ static void print_end(const struct run_result *result)
 	fprintf(stderr, " after %s\n", tool_seconds(result->wall_ns, room));
 }
 
-static void print_cpu(const struct summary *s, uint64_t wall_ns)
+static void print_cpu(const struct summary *s, uint64_t wall_ns, bool shared)
 {
 	bool quota = s->periods != CGTUNE_UNKNOWN && s->throttled != CGTUNE_UNKNOWN && (s->periods || s->has_quota);
 	char room[32];
@@ -113,6 +131,8 @@ static void print_cpu(const struct summary *s, uint64_t wall_ns)
 		fprintf(stderr, "; throttled in %" PRIu64 " of %" PRIu64 " periods", s->throttled, s->periods);
 	if (quota && s->throttled_ns != CGTUNE_UNKNOWN)
 		fprintf(stderr, ", %s in all", tool_seconds(s->throttled_ns, room));
+	if (quota && !shared && s->throttles != CGTUNE_UNKNOWN)
+		fprintf(stderr, "; %" PRIu64 " stops of a CPU, the longest %s", s->throttles, tool_seconds(s->max_ns, room));
 	fputc('\n', stderr);
 }
 
@@ -147,7 +167,7 @@ void summary_print(const struct summary *before, const struct summary *after, co
 		s.oom_kills = difference(after->oom_kills, before->oom_kills);
 	}
 	print_end(result);
-	print_cpu(&s, result->wall_ns);
+	print_cpu(&s, result->wall_ns, before != NULL);
 	print_memory(&s, before != NULL);
 	if (before)
 		fputs("cgtune: summary: these figures are of all programs in the cgroup, as the command had none of its own\n",

@@ -124,6 +124,7 @@ void run_child(const struct run_options *options, const struct group *group, con
 /* run-summary: what the limits did. */
 struct summary {
 	uint64_t cpu_ns, periods, throttled, throttled_ns, peak, limit, oom_kills;	/* CGTUNE_UNKNOWN */
+	uint64_t throttles, max_ns;	/* of a probe, of a cgroup of the command's own */
 	bool has_quota;			/* of periods there may be none, as nothing ran in them */
 };
 /* own: the caller's cgroup, as of group_own(); its CPU quota may be that of a level above. */

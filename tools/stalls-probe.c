@@ -112,17 +112,21 @@ static int add_removed(struct cgtune_probe *probe, struct stalls_list *list)
 
 static int collect_all(struct cgtune_probe *probe, struct stalls_list *list)
 {
+	struct cgtune_probe_state state = { .size = sizeof(state) };
 	struct walk walk = { probe, list };
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
 	uint32_t cursor = 0;
 	int r;
 
+	cgtune_probe_state(probe, &state);
 	while (cgtune_probe_next(probe, &cursor, &counts) == 1) {
 		struct stalls_group *group = stalls_add(list, NULL);
 
 		if (!group)
 			return -ENOMEM;
 		group->counts = counts;
+		if (has_memory && memory.hierarchy == counts.hierarchy && state.memory_rung != CGTUNE_PROBE_NONE)
+			no_memory(&state, &group->memory);
 	}
 	r = groups_walk(&cpu, name_one, &walk);
 	if (r == 0 && has_memory)

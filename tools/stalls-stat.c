@@ -12,7 +12,7 @@
 static int read_subject(const struct stalls_subject *subject, struct rows *ret)
 {
 	if (!subject->cpu_path && !subject->memory_path)
-		return rows_read(ret);
+		return rows_read(NULL, ret);
 	return rows_read_one(subject->cpu_path, subject->memory_path, ret);
 }
 

@@ -14,16 +14,17 @@
 
 #define LINES_NONE 0			/* of output that is no terminal: all */
 
-enum { KEY_ONCE = 256, KEY_JSON, KEY_INTERVAL };
+enum { KEY_ONCE = 256, KEY_JSON, KEY_INTERVAL, KEY_FILES };
 
 struct arguments {
-	bool once, json;
+	bool once, json, files;
 	double interval;		/* seconds */
 };
 
 static const struct argp_option options[] = {
 	{ "once", KEY_ONCE, NULL, 0, "print one table of one interval, and end", 0 },
 	{ "json", KEY_JSON, NULL, 0, "print one JSON object for each interval", 0 },
+	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 0 },
 	{ "interval", KEY_INTERVAL, "SECONDS", 0, "0.1 to 3600; default 1", 0 },
 	{ 0 },
 };
@@ -39,6 +40,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_JSON:
 		arguments->json = true;
+		return 0;
+	case KEY_FILES:
+		arguments->files = true;
 		return 0;
 	case KEY_INTERVAL:
 		arguments->interval = strtod(argument, &end);
@@ -192,11 +196,11 @@ static struct json_object *json_line(const struct line *l)
 	return object;
 }
 
-static void print_json(const struct line *lines, size_t n, uint64_t ns)
+static void print_json(const struct line *lines, size_t n, uint64_t ns, bool walked)
 {
 	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
 
-	add(object, "source", json_object_new_string("stat"));
+	add(object, "source", json_object_new_string(walked ? "iter" : "stat"));
 	add(object, "interval", json_fraction((double)ns / 1e9));
 	for (size_t i = 0; i < n; i++)
 		json_object_array_add(groups, json_line(&lines[i]));
@@ -222,23 +226,25 @@ static unsigned room_for_lines(void)
 	return size.ws_row - 3u;
 }
 
-static void print(const struct arguments *arguments, const struct line *lines, size_t n, uint64_t ns)
+static void print(const struct arguments *arguments, const struct line *lines, size_t n, uint64_t ns, bool walked)
 {
 	bool screen = isatty(1) && !arguments->once && !arguments->json;
 
 	if (arguments->json) {
-		print_json(lines, n, ns);
+		print_json(lines, n, ns, walked);
 		return;
 	}
 	if (screen)
 		fputs("\033[H\033[J", stdout);		/* home, and clear what is below */
-	printf("%zu cgroups over %.1f s, from cpu.stat and memory's files\n", n, (double)ns / 1e9);
+	printf("%zu cgroups over %.1f s, from %s\n", n, (double)ns / 1e9,
+	       walked ? "the kernel's iterator of cgroups" : "cpu.stat and memory's files");
 	print_table(lines, n, screen ? room_for_lines() : LINES_NONE);
 	if (!arguments->once && !screen)
 		putchar('\n');
 }
 
-static int show(const struct arguments *arguments, const struct rows *old, const struct rows *new, uint64_t ns)
+static int show(const struct arguments *arguments, const struct rows *old, const struct rows *new, uint64_t ns,
+		bool walked)
 {
 	struct line *lines = calloc(new->count ? new->count : 1, sizeof(*lines));
 
@@ -250,7 +256,7 @@ static int show(const struct arguments *arguments, const struct rows *old, const
 		make_line(before && before->id == new->rows[i].id ? before : NULL, &new->rows[i], ns, &lines[i]);
 	}
 	qsort(lines, new->count, sizeof(*lines), by_need);
-	print(arguments, lines, new->count, ns);
+	print(arguments, lines, new->count, ns, walked);
 	free(lines);
 	return fflush(stdout) == 0 ? 0 : -EIO;
 }
@@ -260,17 +266,18 @@ static int watch(const struct arguments *arguments)
 	struct timespec interval = {
 		(time_t)arguments->interval, (long)((arguments->interval - (double)(time_t)arguments->interval) * 1e9),
 	};
+	const struct rows_source *source = arguments->files ? NULL : rows_walk_open();
 	struct rows old = { .rows = NULL }, new;
 	uint64_t before = now_ns(), now;
-	int r = rows_read(&old);
+	int r = rows_read(source, &old);
 
 	while (r == 0) {
 		nanosleep(&interval, NULL);
 		now = now_ns();
-		r = rows_read(&new);
+		r = rows_read(source, &new);
 		if (r < 0)
 			break;
-		r = show(arguments, &old, &new, now - before);
+		r = show(arguments, &old, &new, now - before, source != NULL);
 		rows_free(&old);
 		old = new;
 		before = now;
