@@ -66,8 +66,8 @@ static uint32_t round_threads(const struct input *in)
 		micro += UTIL_MICRO - 1;
 	else if (rounding == CGTUNE_ROUND_NEAREST)
 		micro += UTIL_MICRO / 2;
-	threads = micro / UTIL_MICRO;
-	return threads < 1 ? 1 : threads > UINT32_MAX ? UINT32_MAX : (uint32_t)threads;
+	threads = micro / UTIL_MICRO;		/* at most as micro_cpus() has it */
+	return threads < 1 ? 1 : (uint32_t)threads;
 }
 
 /* The quota is below what the affinity mask allows, and the thread's class is bound by it. */

@@ -44,6 +44,43 @@ void openblas_set_num_threads(int n)
 	calls++;
 }
 
+/* Linked with -Wl,--wrap=strdup,--wrap=setenv,--wrap=unsetenv: the fail_at-th of them fails, counted from 1. */
+static struct {
+	int calls, fail_at;
+	bool from_then_on;
+} fault;
+
+char *__real_strdup(const char *text);
+int __real_setenv(const char *name, const char *value, int overwrite);
+int __real_unsetenv(const char *name);
+char *__wrap_strdup(const char *text);
+int __wrap_setenv(const char *name, const char *value, int overwrite);
+int __wrap_unsetenv(const char *name);
+
+static bool fails(void)
+{
+	fault.calls++;
+	if (!fault.fail_at || fault.calls < fault.fail_at || (fault.calls > fault.fail_at && !fault.from_then_on))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+int __wrap_setenv(const char *name, const char *value, int overwrite)
+{
+	return fails() ? -1 : __real_setenv(name, value, overwrite);
+}
+
+int __wrap_unsetenv(const char *name)
+{
+	return fails() ? -1 : __real_unsetenv(name);
+}
+
 static struct cgtune_plan plan_of(uint32_t threads, uint64_t memory, uint32_t tuned)
 {
 	return (struct cgtune_plan){
@@ -205,6 +242,75 @@ START_TEST(no_limits_leave_the_marker_of_others_alone)
 	ck_assert_str_eq(after, before);
 	free(before);
 	free(after);
+}
+END_TEST
+
+/* Without limits, and with what an outer cgtune gave: values are set, replaced and taken away. */
+static const char *const outer[] = {
+	"CGTUNE_SET=OMP_NUM_THREADS=6;GOMAXPROCS=6;GOMEMLIMIT=2048MiB;", "OMP_NUM_THREADS=6", "GOMAXPROCS=6",
+	"GOMEMLIMIT=2048MiB", NULL,
+};
+
+/* A call fails at each point: -ENOMEM, and once it is the only one that does, the environment is as before. */
+static int apply_points(const char *const *variables, struct cgtune_plan plan, bool from_then_on)
+{
+	int n = 0, made, r = -ENOMEM;
+
+	while (r < 0) {
+		char *before, *after;
+
+		set_all(variables);
+		before = environment_copy();
+		fault.from_then_on = from_then_on;
+		fault.calls = 0;
+		fault.fail_at = ++n;
+		r = cgtune_apply(&plan);
+		made = fault.calls;
+		fault.fail_at = 0;
+		after = environment_copy();
+		ck_assert_msg(r == 0 || r == -ENOMEM, "point %d: %d", n, r);
+		ck_assert_msg(r == 0 || from_then_on || strcmp(before, after) == 0,
+			      "point %d left another environment:\n%s-- before:\n%s", n, after, before);
+		ck_assert_msg(r < 0 || made < n, "point %d failed, and nobody says so", n);
+		free(before);
+		free(after);
+		cgtune_undo();
+	}
+	return n - 1;
+}
+
+/* The same of undo, which goes on with the others. */
+static int undo_points(bool from_then_on)
+{
+	struct cgtune_plan plan = plan_of(3, GIB, BOTH);
+	int n = 0, r = -ENOMEM;
+
+	while (r < 0) {
+		set_all(outer);
+		ck_assert_int_eq(cgtune_apply(&plan), 0);
+		fault.from_then_on = from_then_on;
+		fault.calls = 0;
+		fault.fail_at = ++n;
+		r = cgtune_undo();
+		fault.fail_at = 0;
+		ck_assert_msg(r == (fault.calls < n ? 0 : -ENOMEM), "point %d: %d", n, r);
+		ck_assert_int_eq(cgtune_undo(), 0);
+	}
+	return n - 1;
+}
+
+START_TEST(every_call_fails_in_turn)
+{
+	static const char *const none[] = { NULL };
+	int points = 0;
+
+	for (int mode = 0; mode < 2; mode++) {
+		points += apply_points(none, plan_of(3, GIB, BOTH), mode);
+		points += apply_points(outer, plan_of(3, GIB, BOTH), mode);
+		points += apply_points(outer, plan_of(8, NONE, 0), mode);
+		points += undo_points(mode);
+	}
+	ck_assert_int_gt(points, 60);
 }
 END_TEST
 
@@ -407,6 +513,7 @@ int main(void)
 	tcase_add_loop_test(old, marker_comes_back, 0, ARRAY_SIZE(markers));
 	tcase_add_test(old, no_limits_leave_the_marker_of_others_alone);
 	suite_add_tcase(suite, old);
+	tcase_add_test(rest, every_call_fails_in_turn);
 	tcase_add_test(rest, second_apply_replaces_the_first);
 	tcase_add_test(rest, undo_leaves_a_changed_value_alone);
 	tcase_add_test(rest, undo_restores_an_outer_value);

@@ -78,6 +78,8 @@ static const struct row cpu_rows[] = {
 	  1, CGROUP, NONE, HOST, CPU, CPU },
 	{ "reserve and floor", CPU_2_5, NULL, NULL, V("CGTUNE_CPUS_RESERVE=0.6", "CGTUNE_ROUND=floor"), { 0 },
 	  1, CGROUP, NONE, HOST, CPU, CPU },
+	{ "reserve of a quota at the mask", "800000 100000", NULL, NULL, V("CGTUNE_CPUS_RESERVE=1"), { 0 },
+	  7, CGROUP, NONE, HOST, 0, 0 },
 	{ "reserve of no limit", NULL, NULL, NULL, V("CGTUNE_CPUS_RESERVE=2"), { 0 }, 8, HOST, NONE, HOST, 0, 0 },
 	/* Who decides: options, CGTUNE_THREADS, CGTUNE_CPUS, GOMAXPROCS, cgroup, host. */
 	{ "GOMAXPROCS before the cgroup", CPU_2_5, NULL, NULL, V("GOMAXPROCS=5"), { 0 },

@@ -189,6 +189,27 @@ START_TEST(lists_of_groups)
 }
 END_TEST
 
+/* Those of the preload object. */
+START_TEST(views_and_pinning)
+{
+	struct cgtune_options options = { .size = sizeof(options) };
+	struct env env;
+
+	setenv("CGTUNE_FILES", "stat,meminfo", 1);
+	setenv("CGTUNE_PIN", "ignore", 1);
+	env_read(&options, &env);
+	ck_assert_uint_eq(env.value[ENV_FILES], 1u << ENV_FILE_MEMINFO | 1u << ENV_FILE_STAT);
+	ck_assert_uint_eq(env.value[ENV_PIN], 1);
+	ck_assert_uint_eq(env.refused, 0);
+	setenv("CGTUNE_FILES", "meminfo,vmstat", 1);
+	setenv("CGTUNE_PIN", "1", 1);
+	env_read(&options, &env);
+	ck_assert_uint_eq(env.refused, ENV_BIT(ENV_FILES) | ENV_BIT(ENV_PIN));
+	unsetenv("CGTUNE_FILES");
+	unsetenv("CGTUNE_PIN");
+}
+END_TEST
+
 START_TEST(the_memory_of_a_program)
 {
 	struct cgtune_limits limits = { .memory = 5, .memory_high = 3 };
@@ -215,6 +236,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_ours_follows_the_limits);
 	tcase_add_test(tcase, a_full_marker_has_room_for_ours);
 	tcase_add_loop_test(tcase, lists_of_groups, 0, ARRAY_SIZE(lists));
+	tcase_add_test(tcase, views_and_pinning);
 	tcase_add_test(tcase, the_memory_of_a_program);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
