@@ -88,10 +88,13 @@ static atomic_int held;
 
 static void *look_up(void *map, const void *key)
 {
-	__u32 index = *(const __u32 *)key, cpu = (__u32)(*(const __u64 *)key >> 32);
+	__u32 index, cpu;
 
-	if (map == &shared)
+	if (map == &shared) {
+		index = *(const __u32 *)key;
 		return index < PROBE_ELEMENTS(SLOTS) ? &elements[index] : NULL;
+	}
+	cpu = (__u32)(*(const __u64 *)key >> 32);
 	return is_stopped[cpu] ? &stopped[cpu] : NULL;
 }
 
