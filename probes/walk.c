@@ -74,7 +74,8 @@ static int open_walk(const char *root, uint32_t most, struct probe_text *text, s
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return probe_says(text, -errno, "%s: %s", root, strerror(errno));
-	r = load(walk, most);
+	/* What comes first where it is missing may also be a limit of locked memory. */
+	r = probe_btf_id(BPF_TRACE_ITER, "cgroup") > 0 ? load(walk, most) : -ESRCH;
 	if (r == -ESRCH)				/* not among the kernel's types */
 		r = probe_says(text, -EOPNOTSUPP, "this kernel has no iterator of cgroups");
 	else if (r < 0)

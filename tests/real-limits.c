@@ -404,8 +404,9 @@ START_TEST(cpuset)
 		printf("# SKIP cpuset: no controller, or one CPU only\n");
 		return;
 	}
-	real_make("set/leaf");
+	real_make("set");
 	real_set("set", REAL_CPUSET, "cpuset.cpus", "0-1");
+	real_make("set/leaf");				/* which may begin with those of its parent */
 	real_set("set/leaf", REAL_CPUSET, "cpuset.cpus", "1");
 	real_move("set/leaf", 0);
 	limits = limits_of(NULL);
