@@ -135,7 +135,7 @@ static struct bpf_object *load(const char *path, const char *only)
 		fail(path);
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_autoload(program, strcmp(bpf_program__name(program), only) == 0);
-	if (probe_object_set(object, &options, libbpf_num_possible_cpus()) < 0 || bpf_object__load(object) < 0)
+	if (probe_object_set(object, &options, libbpf_num_possible_cpus(), false) < 0 || bpf_object__load(object) < 0)
 		return NULL;
 	return object;
 }
