@@ -98,10 +98,9 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 			      const char *version, const char *data, size_t *size, void **state)
 {
 	struct cgtune_request request = { .size = sizeof(request) };
-	enum MHD_Result r;
 	int error;
 
-	(void)user, (void)method, (void)version, (void)data, (void)size, (void)state;
+	(void)user, (void)method, (void)version, (void)data, (void)size;
 	if (strcmp(url, "/metrics") == 0)
 		return metrics(connection);
 	if (strcmp(url, "/health") == 0)
@@ -109,10 +108,17 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 	error = cgtune_limiter_acquire_as(limiter, &request);
 	if (error < 0)
 		return refuse(connection, error);
+	*state = limiter;
 	work(argument(connection, "cpu"), argument(connection, "wait"));
-	r = reply(connection, 200, "done\n");
-	cgtune_limiter_release(limiter);
-	return r;
+	return reply(connection, 200, "done\n");
+}
+
+/* Its answer is sent: only now may a server that drains end. */
+static void completed(void *user, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how)
+{
+	(void)user, (void)connection, (void)how;
+	if (*state)
+		cgtune_limiter_release(*state);
 }
 
 static void notify(void *user, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
@@ -179,6 +185,7 @@ static struct MHD_Daemon *start(unsigned connections)
 				MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC, 0, NULL, NULL, answer, NULL,
 				/* One that has ended is told before it is no longer counted. */
 				MHD_OPTION_CONNECTION_LIMIT, connections + 8, MHD_OPTION_NOTIFY_CONNECTION, notify, NULL,
+				MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
 				MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_END);
