@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* real-probe-life - whose probe it is and how long it lives: its owner killed, others' pins, one process, a kernel without BTF */
 #include "bpffs.h"
+#include "probe-work.h"
 #include "real.h"
 #include "suite.h"
 
@@ -53,28 +54,6 @@ static struct cgtune_probe_state state_of(struct cgtune_probe *probe)
 	return state;
 }
 
-static uint64_t id_of(const char *name)
-{
-	char path[REAL_PATH_SIZE];
-	struct stat st;
-
-	ck_assert_int_eq(stat(real_path(name, REAL_CPU, "", path), &st), 0);
-	return st.st_ino;
-}
-
-static uint32_t hierarchy(void)
-{
-	unsigned number = 0;
-	char line[512];
-	FILE *file = fopen("/proc/self/cgroup", "re");
-
-	while (real_version(REAL_CPU) == 1 && fgets(line, sizeof(line), file))
-		if (strstr(line, ":cpu:") || strstr(line, ":cpu,") || strstr(line, ",cpu:"))
-			number = (unsigned)strtoul(line, NULL, 10);
-	fclose(file);
-	return number;
-}
-
 /* A process of the group that never sleeps, once it is let go. */
 static pid_t burn(const char *name, int *go)
 {
@@ -117,7 +96,7 @@ static struct cgtune_stalls counts_of(struct cgtune_probe *probe, const char *na
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
 
 	for (int i = 0; i < 60000; i++) {
-		int r = cgtune_probe_read(probe, id_of(name), hierarchy(), &counts);
+		int r = cgtune_probe_read(probe, work_id(name), work_hierarchy(), &counts);
 
 		ck_assert_msg(r == 0 || r == -ENODATA || r == -EAGAIN, "%d", r);
 		if (r == -ENODATA || (r == 0 && !counts.open))
@@ -241,7 +220,7 @@ START_TEST(reader)
 	unsigned long before = locked_kb(), with;
 	struct cgtune_probe *probe = start(&o);
 	uint64_t id, sum = 0;
-	uint32_t number = hierarchy(), cursor = 0;
+	uint32_t number = work_hierarchy(), cursor = 0;
 	pid_t pid;
 	long faults;
 	int go;
@@ -250,7 +229,7 @@ START_TEST(reader)
 	real_quota("read", 5000, 50000);
 	pid = burn("read", &go);
 	burn_until(pid, go, "read", 2);
-	id = id_of("read");
+	id = work_id("read");
 	ck_assert_uint_ge(counts_of(probe, "read").throttles, 1);
 	cgtune_probe_next(probe, &cursor, &counts);
 	faults = minor_faults();
@@ -295,7 +274,7 @@ START_TEST(one_process)
 	ck_assert_uint_eq(counts_of(probe, "other").throttles, 0);
 	while (cgtune_probe_next_event(probe, &cursor, &event) == 1) {
 		ck_assert_uint_eq(event.tgid, (unsigned)mine);
-		ck_assert_uint_eq(event.limit, id_of("mine"));
+		ck_assert_uint_eq(event.limit, work_id("mine"));
 		stops++;
 		sum += event.duration_ns;
 	}

@@ -8,6 +8,7 @@
  * to those that come, so that slots are used again, too.
  */
 #include "bpffs.h"
+#include "probe-work.h"
 #include "probe-rungs.h"
 #include "real.h"
 #include "suite.h"
@@ -66,28 +67,6 @@ static pid_t burn_on(int cpu)
 		;
 }
 
-static uint64_t id_of(const char *name)
-{
-	char path[REAL_PATH_SIZE];
-	struct stat st;
-
-	ck_assert_int_eq(stat(real_path(name, REAL_CPU, "", path), &st), 0);
-	return st.st_ino;
-}
-
-static uint32_t hierarchy(void)
-{
-	unsigned number = 0;
-	char line[512];
-	FILE *file = fopen("/proc/self/cgroup", "re");
-
-	while (real_version(REAL_CPU) == 1 && fgets(line, sizeof(line), file))
-		if (strstr(line, ":cpu:") || strstr(line, ":cpu,") || strstr(line, ",cpu:"))
-			number = (unsigned)strtoul(line, NULL, 10);
-	fclose(file);
-	return number;
-}
-
 static uint64_t charged(const struct cgtune_stalls *counts)
 {
 	uint64_t stops = 0;
@@ -103,7 +82,7 @@ static struct cgtune_stalls wait_for(struct cgtune_probe *probe, uint64_t id, bo
 	struct cgtune_stalls counts = { .size = sizeof(counts) };
 	uint64_t end = now_ns() + UINT64_C(60000000000);
 
-	while (cgtune_probe_read(probe, id, hierarchy(), &counts) != 0 || !done(&counts)) {
+	while (cgtune_probe_read(probe, id, work_hierarchy(), &counts) != 0 || !done(&counts)) {
 		ck_assert_msg(now_ns() < end, "throttles %lu, ended %lu, open %lu", (unsigned long)counts.throttles,
 			      (unsigned long)charged(&counts), (unsigned long)counts.open);
 		usleep(500);
@@ -141,9 +120,9 @@ static void stop_both(struct cgtune_probe *probe, const char *name)
 	for (int i = 0; i < TASKS; i++)
 		real_move(name, tasks[i]);
 	real_quota(name, QUOTA_US, 1000000);
-	wait_for(probe, id_of(name), both_stopped);
+	wait_for(probe, work_id(name), both_stopped);
 	real_quota(name, REAL_NONE, 0);
-	counts = wait_for(probe, id_of(name), all_ended);
+	counts = wait_for(probe, work_id(name), all_ended);
 	kernel = kernel_ns(name, &untold);
 	ck_assert_msg(counts.throttled_ns >= kernel && counts.throttled_ns - kernel <= untold,
 		      "%s: %lu, cpu.stat %lu", name, (unsigned long)counts.throttled_ns, (unsigned long)kernel);
