@@ -322,13 +322,11 @@ static void *read_on(void *unused)
 {
 	struct cgtune_options options = { .size = sizeof(options) };
 	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
-	unsigned seen = 0;
 
 	for (unsigned i = 0; atomic_load(&reading); i++) {
 		options.flags = i % 8 ? CGTUNE_MAPPED : 0;
 		if (cgtune_throttle_read(&options, &throttle) < 0)
 			return (void *)1L;
-		seen |= 1u << throttle.source;
 	}
 	return unused;
 }
