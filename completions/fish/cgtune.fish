@@ -25,6 +25,8 @@ function __cgtune_values
             echo '(__cgtune_cgroups)'
         case '* pid'
             echo '(string match -r "[0-9]+\$" /proc/*)'
+        case '* user'
+            echo '(__fish_complete_users)'
         case '* readers'
             echo 'all (__fish_complete_groups)'
         case '* root' '* bpffs'
