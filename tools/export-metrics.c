@@ -12,6 +12,7 @@ struct metric {
 	enum export_unit unit;
 	size_t offset;			/* of a uint64_t in struct export_group */
 	bool since_loaded;		/* counted since the probe was started, and not since the group was made */
+	size_t limit;			/* of a uint64_t: without that limit, and at 0, it is not told; 0: it always is */
 };
 
 #define OF(member) offsetof(struct export_group, member)
@@ -19,37 +20,37 @@ struct metric {
 static const struct metric metrics[] = {
 	{ { "cgtune_cpu_pool_size", EXPORT_GAUGE, NULL,
 	    "Worker threads for a process of the cgroup, by its quota, those above it and the CPUs of the machine." },
-	  EXPORT_COUNT, OF(threads), false },
+	  EXPORT_COUNT, OF(threads), false, 0 },
 	{ { "cgtune_cpu_cfs_periods", EXPORT_COUNTER, NULL, "Periods in which the cgroup with a quota ran (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.periods), false },
+	  EXPORT_COUNT, OF(cpu.periods), false, OF(cpu.quota_us) },
 	{ { "cgtune_cpu_cfs_throttled_periods", EXPORT_COUNTER, NULL, "Periods in which its quota stopped the cgroup (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.throttled), false },
+	  EXPORT_COUNT, OF(cpu.throttled), false, OF(cpu.quota_us) },
 	{ { "cgtune_cpu_cfs_throttled_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that its quota stopped the cgroup, summed over CPUs (cpu.stat)." },
-	  EXPORT_NS, OF(cpu.throttled_ns), false },
+	  EXPORT_NS, OF(cpu.throttled_ns), false, OF(cpu.quota_us) },
 	{ { "cgtune_memory_usage_bytes", EXPORT_GAUGE, "bytes", "Memory that is charged to the cgroup." },
-	  EXPORT_COUNT, OF(memory.current), false },
+	  EXPORT_COUNT, OF(memory.current), false, 0 },
 	{ { "cgtune_memory_limit_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own limit; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.limit), false },
+	  EXPORT_COUNT, OF(memory.limit), false, 0 },
 	{ { "cgtune_memory_high_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own memory.high; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.high), false },
+	  EXPORT_COUNT, OF(memory.high), false, 0 },
 	{ { "cgtune_memory_budget_bytes", EXPORT_GAUGE, "bytes",
 	    "What a process of the cgroup should use at most, by its limits and those above it." },
-	  EXPORT_COUNT, OF(budget), false },
+	  EXPORT_COUNT, OF(budget), false, 0 },
 	{ { "cgtune_memory_high_events", EXPORT_COUNTER, NULL, "Reclaims over the cgroup's memory.high." },
-	  EXPORT_COUNT, OF(memory.high_events), false },
+	  EXPORT_COUNT, OF(memory.high_events), false, OF(memory.high) },
 	{ { "cgtune_memory_max_events", EXPORT_COUNTER, NULL, "Times that the cgroup's limit was about to be exceeded." },
-	  EXPORT_COUNT, OF(memory.max_events), false },
+	  EXPORT_COUNT, OF(memory.max_events), false, OF(memory.limit) },
 	{ { "cgtune_memory_oom_events", EXPORT_COUNTER, NULL, "Times that the cgroup was out of memory by its limit." },
-	  EXPORT_COUNT, OF(memory.oom_events), false },
+	  EXPORT_COUNT, OF(memory.oom_events), false, OF(memory.limit) },
 	{ { "cgtune_memory_oom_kill_events", EXPORT_COUNTER, NULL, "Processes of the cgroup that were killed for want of memory." },
-	  EXPORT_COUNT, OF(memory.oom_kills), false },
+	  EXPORT_COUNT, OF(memory.oom_kills), false, 0 },
 	{ { "cgtune_memory_high_sleeps", EXPORT_COUNTER, NULL,
 	    "Sleeps of the cgroup's threads over a memory.high, since the probe was started." },
-	  EXPORT_COUNT, OF(sleeps), true },
+	  EXPORT_COUNT, OF(sleeps), true, OF(high_least) },
 	{ { "cgtune_memory_high_sleep_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that the cgroup's threads slept over a memory.high, since the probe was started." },
-	  EXPORT_NS, OF(sleep_ns), true },
+	  EXPORT_NS, OF(sleep_ns), true, OF(high_least) },
 };
 
 struct telling {
@@ -69,6 +70,19 @@ static bool is_told(const struct telling *telling, const struct export_group *gr
 	return group->shown && (!telling->filter || export_filter_takes(telling->filter, group->path));
 }
 
+static uint64_t number_at(const struct export_group *group, size_t offset)
+{
+	return *(const uint64_t *)((const char *)group + offset);
+}
+
+/* A counter that no limit can raise has no series: most groups have no limit. */
+static bool is_known(const struct export_group *group, const struct metric *metric)
+{
+	uint64_t n = number_at(group, metric->offset);
+
+	return n != CGTUNE_UNKNOWN && (n || !metric->limit || number_at(group, metric->limit) != CGTUNE_UNKNOWN);
+}
+
 static void tell(struct telling *telling, const struct metric *metric)
 {
 	const struct export_table *table = telling->table;
@@ -76,11 +90,10 @@ static void tell(struct telling *telling, const struct metric *metric)
 	export_write_family(&telling->writer, &metric->family);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct export_group *group = &table->groups[i];
-		uint64_t n = *(const uint64_t *)((const char *)group + metric->offset);
 
-		if (n != CGTUNE_UNKNOWN && is_told(telling, group))
+		if (is_known(group, metric) && is_told(telling, group))
 			export_write_sample(&telling->writer, &group->labels, NULL,
-					    (struct export_value){ metric->unit, n, 0 },
+					    (struct export_value){ metric->unit, number_at(group, metric->offset), 0 },
 					    metric->since_loaded ? table->loaded_ms : group->since_ms);
 	}
 }
