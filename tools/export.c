@@ -15,7 +15,7 @@
 
 enum {
 	KEY_LISTEN = 256, KEY_TEXTFILE, KEY_ONCE, KEY_INTERVAL, KEY_CGROUP, KEY_DEPTH, KEY_NAME, KEY_EXCEPT, KEY_USER,
-	KEY_FILES, KEY_CREATED, KEY_BPFFS,
+	KEY_FILES, KEY_CREATED, KEY_BPFFS, KEY_TIMEOUT,
 };
 
 static const struct argp_option options[] = {
@@ -37,6 +37,7 @@ static const struct argp_option options[] = {
 	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 3 },
 	{ "created", KEY_CREATED, NULL, 0, "in OpenMetrics tell since when counters count, where that is known: one more sample "
 	  "each, which is a series of its own to a Prometheus without created-timestamp-zero-ingestion", 3 },
+	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "for a client to ask, and again to take the answer, 1 to 3600; default 10", 3 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "the BPF file system that the probe is in; default /sys/fs/bpf", 3 },
 	{ 0 },
 };
@@ -64,13 +65,13 @@ static regex_t *compile(const char *text)
 	return regex;
 }
 
-static double parse_interval(const char *text)
+static double parse_seconds(const char *text, double most, const char *wants)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
-	if (end == text || *end || !(seconds >= 1 && seconds <= 86400))
-		tool_usage(text, "--interval wants seconds from 1 to 86400");
+	if (end == text || *end || !(seconds >= 1 && seconds <= most))
+		tool_usage(text, wants);
 	return seconds;
 }
 
@@ -121,7 +122,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		to->once = true;
 		return 0;
 	case KEY_INTERVAL:
-		to->interval_s = parse_interval(argument);
+		to->interval_s = parse_seconds(argument, 86400, "--interval wants seconds from 1 to 86400");
+		return 0;
+	case KEY_TIMEOUT:
+		to->timeout_s = (unsigned)parse_seconds(argument, 3600, "--timeout wants seconds from 1 to 3600");
 		return 0;
 	case KEY_USER:
 		to->user = argument;
@@ -171,7 +175,7 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
-	struct export_options to = { .interval_s = 15, .filter = { .depth = EXPORT_DEPTH_ALL } };
+	struct export_options to = { .interval_s = 15, .timeout_s = 10, .filter = { .depth = EXPORT_DEPTH_ALL } };
 	static char name[] = "cgtune export";
 	int status;
 

@@ -112,6 +112,7 @@ struct export_options {
 	const char *listen, *textfile, *user, *bpffs, *name, *except;
 	struct export_filter filter;
 	double interval_s;
+	unsigned timeout_s;		/* for a client to ask, and to take the answer */
 	bool once, files, created;
 };
 
