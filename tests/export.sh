@@ -112,6 +112,7 @@ fails "no interval" 2 'from 1 to 86400' "$cgtune" export --textfile x --interval
 fails "no timeout" 2 'from 1 to 3600' "$cgtune" export --listen 0 --timeout 0
 fails "an argument" 2 'no argument' "$cgtune" export --textfile x y
 fails "no such user" 1 'no such user' "$cgtune" export --textfile "$tmp/x.prom" --user nobody-of-this-name
+is "and nothing is written" "$(find "$tmp" -name 'x.prom*')" ""
 fails "no such folder" 1 'nowhere/x.prom: no such' "$cgtune" export --textfile "$tmp/nowhere/x.prom" --once
 fails "a socket's path that is too long" 2 'no path of a socket' "$cgtune" export --listen "unix:/$(printf %0200d 1)"
 
@@ -260,7 +261,7 @@ if "$cgtune" probe features >/dev/null 2>&1 && mount -t bpf bpf "$bpffs" 2>/dev/
 else
 	probe=none
 fi
-exporter --user nobody --timeout 1
+exporter --timeout 1
 ok "it becomes nobody" long grep -q "^Uid:.$(id -u nobody)" "/proc/$exporter/status"
 is "it is nobody, with no capability and no way to any" \
 	"$(sed -n 's/^\(Uid\|CapPrm\|CapEff\|CapAmb\|NoNewPrivs\|Groups\):[[:space:]]*//p' "/proc/$exporter/status" | tr '\t\n' '  ')" \

@@ -6,8 +6,8 @@
  * other subcommand takes to start.
  */
 #include "export.h"
+#include "privilege.h"
 #include "tool.h"
-#include "user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
 	{ "except", KEY_EXCEPT, "REGEX", 0, "whose path does not match", 2 },
 	{ NULL, 0, NULL, 0, "How:", 3 },
 	{ "user", KEY_USER, "NAME", 0, "become this user when what needs privilege is open: the socket, the kernel's iterator "
-	  "of cgroups, the probe", 3 },
+	  "of cgroups, the probe, so start that first; default with --listen, for root: nobody", 3 },
 	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 3 },
 	{ "created", KEY_CREATED, NULL, 0, "in OpenMetrics tell since when counters count, where that is known: one more sample "
 	  "each, which is a series of its own to a Prometheus without created-timestamp-zero-ingestion", 3 },
@@ -151,13 +151,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 int export_prepare(const struct export_options *to, struct export_table *table)
 {
-	struct user user;
-	int r = to->user ? user_find(to->user, &user) : 0;
+	int r;
 
-	if (r < 0) {
-		fprintf(stderr, "cgtune: --user: %s: no such user\n", to->user);
-		return -1;
-	}
 	if (!to->files)
 		export_walk_open();
 	r = export_table_refresh(table, to);
@@ -165,11 +160,8 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 		tool_failed("the cgroups", r);
 		return -1;
 	}
-	if (to->user)
-		r = user_become(&user);
-	if (r < 0)
-		tool_failed("--user", r);
-	return r;
+	/* A file is for its owner's folder, which nobody's is not. */
+	return (to->listen || to->user) && privilege_drop(to->user) ? -1 : 0;
 }
 
 int main(int argc, char **argv)
