@@ -168,9 +168,11 @@ int main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
 	struct export_options to = { .interval_s = 15, .timeout_s = 10, .filter = { .depth = EXPORT_DEPTH_ALL } };
-	static char name[] = "cgtune export";
+	static char name[] = "cgtune export", version[64];
 	int status;
 
+	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
+	argp_program_version = version;
 	argv[0] = name;
 	tool_parse(&argp, argc, argv, &to);
 	status = to.listen ? export_serve(&to) : export_write_file(&to);
