@@ -106,7 +106,7 @@ echo "# colours, characters"
 run "$pty" -e 'help' -s q -- "$cgtune" top
 ok "colours" grep -q "$(printf '\033\\[39;49m')" "$tmp/out"
 run "$pty" -e 'help' -s q -- env NO_COLOR=1 "$cgtune" top
-is "NO_COLOR: none" "$status $(grep -Ec "$(printf '\033\\[(3|4)[0-9]')" "$tmp/out")" "0 0"
+is "NO_COLOR: none" "$status $(grep -Ec "$(printf '\033\\[(3|4)[0-9]m')" "$tmp/out")" "0 0"
 run "$cgtune" top --once --interval 0.1 --sort -cgroup --filter "$me-"
 is "--sort, --filter" "$status $(groups "$tmp/out")" "0 cba"
 run "$cgtune" top --once --interval 0.1 --tree --filter "$me-a"
