@@ -2,7 +2,7 @@
 /*
  * real-advise - `cgtune advise` of real cgroups: each rule with work for which it speaks, and with work for which it is silent
  *
- * A rule speaks of what was seen for a second. Where the machine's CPUs are taken away meanwhile that may be too little:
+ * A rule speaks of what was seen for half a second. Where the machine's CPUs are taken away meanwhile that may be too little:
  * it is asked again until it does. What must be silent is so for a reason that no scheduling changes.
  */
 #include "real.h"
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIES 60			/* of a second each */
+#define TRIES 120			/* of half a second each */
 #define MOST_WORKERS 8
 
 static char command[PATH_MAX];		/* beside the folder of this program */
@@ -191,7 +191,7 @@ static struct json_object *speaks(const char *rule, const char *group, pid_t pid
 	for (int i = 0; i < TRIES && !one; i++) {
 		if (said)
 			json_object_put(said);
-		said = advise(group, pid, "1");
+		said = advise(group, pid, "0.5");
 		one = find(said, rule);
 	}
 	ck_assert_msg(one != NULL, "%s is not said of it: %s", rule, json_object_to_json_string(said));
@@ -200,7 +200,7 @@ static struct json_object *speaks(const char *rule, const char *group, pid_t pid
 
 static void is_silent(const char *rule, const char *group)
 {
-	struct json_object *said = advise(group, 0, "1");
+	struct json_object *said = advise(group, 0, "0.5");
 
 	ck_assert_msg(find(said, rule) == NULL, "%s is said of it: %s", rule, json_object_to_json_string(said));
 	json_object_put(said);
@@ -280,7 +280,7 @@ START_TEST(test_idle)
 	real_quota("idle", 50000, 100000);
 	real_memory("idle", 64 * REAL_MIB);
 	work("idle", sleep_on, 0);
-	said = advise("idle", 0, "1");
+	said = advise("idle", 0, "0.5");
 	ck_assert_msg(json_object_array_length(member(said, "advice")) == 0, "%s", json_object_to_json_string(said));
 	ck_assert_double_eq_tol(number(member(said, "threads"), "count"), 1, 1e-9);
 	ck_assert_double_eq_tol(number(member(said, "memory"), "limit"), 64.0 * REAL_MIB, 1e-9);
