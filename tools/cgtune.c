@@ -21,6 +21,7 @@ static const struct {
 	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
 	{ "stalls", tool_stalls, "print how often and for how long limits stopped each cgroup" },
 	{ "top", tool_top, "print what each cgroup uses of its limits, at each interval" },
+	{ "advise", tool_advise, "watch a cgroup, and say what should be changed and why" },
 	{ "bpfdist", tool_bpfdist, "count bpf(2) calls by command: how many, how long, which failed" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

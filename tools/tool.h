@@ -56,5 +56,6 @@ int tool_probe(int argc, char **argv);
 int tool_stalls(int argc, char **argv);
 int tool_top(int argc, char **argv);
 int tool_bpfdist(int argc, char **argv);
+int tool_advise(int argc, char **argv);
 
 #endif
