@@ -87,6 +87,7 @@ static struct addrinfo *resolve(const char *listen_on)
 	struct addrinfo *found;
 	char room[128], *colon;
 	const char *port = room, *address = "127.0.0.1";
+	int r;
 
 	if (strlen(listen_on) >= sizeof(room))
 		tool_usage(listen_on, "is no ADDR:PORT");
@@ -102,7 +103,10 @@ static struct addrinfo *resolve(const char *listen_on)
 			address = room + 1;
 		}
 	}
-	if (!*port || getaddrinfo(address, port, &hints, &found) != 0)
+	r = *port ? getaddrinfo(address, port, &hints, &found) : EAI_NONAME;
+	if (r == EAI_MEMORY || r == EAI_SYSTEM || r == EAI_AGAIN)
+		exit(tool_failed(listen_on, r == EAI_SYSTEM ? -errno : r == EAI_MEMORY ? -ENOMEM : -EAGAIN));
+	if (r)
 		tool_usage(listen_on, "is no ADDR:PORT in figures");
 	return found;
 }

@@ -152,11 +152,6 @@ static void print_table(const struct line *lines, size_t n, unsigned most)
 	}
 }
 
-static struct json_object *json_number(uint64_t n)
-{
-	return n == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(n);
-}
-
 static struct json_object *json_fraction(double n)
 {
 	char text[32];
@@ -164,47 +159,42 @@ static struct json_object *json_fraction(double n)
 	if (n < 0)
 		return NULL;
 	snprintf(text, sizeof(text), "%.6g", n);
-	return json_object_new_double_s(n, text);
-}
-
-static void add(struct json_object *object, const char *name, struct json_object *value)
-{
-	json_object_object_add(object, name, value);
+	return tool_json_decimal(text);
 }
 
 static struct json_object *json_line(const struct line *l)
 {
-	struct json_object *object = json_object_new_object(), *memory = json_object_new_object(),
-		*events = json_object_new_object();
+	struct json_object *object = tool_json_object(), *memory = tool_json_object(),
+		*events = tool_json_object();
 	double seconds = l->throttled_ns == CGTUNE_UNKNOWN ? -1 : (double)l->throttled_ns / 1e9;
 
-	add(object, "path", tool_json_string(l->row->path));
-	add(object, "id", json_object_new_uint64(l->row->id));
-	add(object, "hierarchy", json_object_new_uint64(l->row->hierarchy));
-	add(object, "quota", json_fraction(l->quota));
-	add(object, "use", json_fraction(l->use));
-	add(object, "throttled_share", json_fraction(l->share));
-	add(object, "throttled_seconds", json_fraction(seconds));
-	add(memory, "current", json_number(l->row->memory.current));
-	add(memory, "limit", json_number(l->row->memory.limit));
-	add(memory, "high", json_number(l->row->memory.high));
-	add(object, "memory", memory);
-	add(events, "high", json_number(l->high));
-	add(events, "max", json_number(l->max));
-	add(events, "oom_kill", json_number(l->kills));
-	add(object, "events", events);
+	tool_json_add(object, "path", tool_json_string(l->row->path));
+	tool_json_add(object, "id", tool_json_number(l->row->id));
+	tool_json_add(object, "hierarchy", tool_json_number(l->row->hierarchy));
+	tool_json_add(object, "quota", json_fraction(l->quota));
+	tool_json_add(object, "use", json_fraction(l->use));
+	tool_json_add(object, "throttled_share", json_fraction(l->share));
+	tool_json_add(object, "throttled_seconds", json_fraction(seconds));
+	tool_json_add(memory, "current", tool_json_number(l->row->memory.current));
+	tool_json_add(memory, "limit", tool_json_number(l->row->memory.limit));
+	tool_json_add(memory, "high", tool_json_number(l->row->memory.high));
+	tool_json_add(object, "memory", memory);
+	tool_json_add(events, "high", tool_json_number(l->high));
+	tool_json_add(events, "max", tool_json_number(l->max));
+	tool_json_add(events, "oom_kill", tool_json_number(l->kills));
+	tool_json_add(object, "events", events);
 	return object;
 }
 
 static void print_json(const struct line *lines, size_t n, uint64_t ns, bool walked)
 {
-	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
+	struct json_object *object = tool_json_object(), *groups = tool_json_array();
 
-	add(object, "source", json_object_new_string(walked ? "iter" : "stat"));
-	add(object, "interval", json_fraction((double)ns / 1e9));
+	tool_json_add(object, "source", tool_json_string(walked ? "iter" : "stat"));
+	tool_json_add(object, "interval", json_fraction((double)ns / 1e9));
 	for (size_t i = 0; i < n; i++)
-		json_object_array_add(groups, json_line(&lines[i]));
-	add(object, "groups", groups);
+		tool_json_append(groups, json_line(&lines[i]));
+	tool_json_add(object, "groups", groups);
 	tool_json_print(object);
 }
 
@@ -258,7 +248,7 @@ static int show(const struct arguments *arguments, const struct rows *old, const
 	qsort(lines, new->count, sizeof(*lines), by_need);
 	print(arguments, lines, new->count, ns, walked);
 	free(lines);
-	return fflush(stdout) == 0 ? 0 : -EIO;
+	return tool_flush() == TOOL_DONE ? 0 : -EIO;
 }
 
 static int watch(const struct arguments *arguments)
@@ -300,5 +290,5 @@ int tool_top(int argc, char **argv)
 
 	tool_parse(&argp, argc, argv, &arguments);
 	r = watch(&arguments);
-	return r < 0 ? tool_failed(r == -EIO ? "standard output" : "the cgroups", r) : TOOL_DONE;
+	return r < 0 && tool_flush() == TOOL_DONE ? tool_failed("the cgroups", r) : tool_flush();
 }
