@@ -9,10 +9,10 @@
 /* One of a group; CGTUNE_UNKNOWN is not told, but for 0 it is. */
 struct metric {
 	struct export_family family;
-	enum export_unit unit;
 	size_t offset;			/* of a uint64_t in struct export_group */
+	size_t limit;			/* of another: without that limit, and at 0, it is not told; 0: it always is */
+	enum export_unit unit;
 	bool since_loaded;		/* counted since the probe was started, and not since the group was made */
-	size_t limit;			/* of a uint64_t: without that limit, and at 0, it is not told; 0: it always is */
 };
 
 #define OF(member) offsetof(struct export_group, member)
@@ -20,37 +20,37 @@ struct metric {
 static const struct metric metrics[] = {
 	{ { "cgtune_cpu_pool_size", EXPORT_GAUGE, NULL,
 	    "Worker threads for a process of the cgroup, by its quota, those above it and the CPUs of the machine." },
-	  EXPORT_COUNT, OF(threads), false, 0 },
+	  OF(threads), 0, EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_periods", EXPORT_COUNTER, NULL, "Periods in which the cgroup with a quota ran (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.periods), false, OF(cpu.quota_us) },
+	  OF(cpu.periods), OF(cpu.quota_us), EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_throttled_periods", EXPORT_COUNTER, NULL, "Periods in which its quota stopped the cgroup (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.throttled), false, OF(cpu.quota_us) },
+	  OF(cpu.throttled), OF(cpu.quota_us), EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_throttled_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that its quota stopped the cgroup, summed over CPUs (cpu.stat)." },
-	  EXPORT_NS, OF(cpu.throttled_ns), false, OF(cpu.quota_us) },
+	  OF(cpu.throttled_ns), OF(cpu.quota_us), EXPORT_NS, false },
 	{ { "cgtune_memory_usage_bytes", EXPORT_GAUGE, "bytes", "Memory that is charged to the cgroup." },
-	  EXPORT_COUNT, OF(memory.current), false, 0 },
+	  OF(memory.current), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_limit_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own limit; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.limit), false, 0 },
+	  OF(memory.limit), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own memory.high; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.high), false, 0 },
+	  OF(memory.high), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_budget_bytes", EXPORT_GAUGE, "bytes",
 	    "What a process of the cgroup should use at most, by its limits and those above it." },
-	  EXPORT_COUNT, OF(budget), false, 0 },
+	  OF(budget), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_events", EXPORT_COUNTER, NULL, "Reclaims over the cgroup's memory.high." },
-	  EXPORT_COUNT, OF(memory.high_events), false, OF(memory.high) },
+	  OF(memory.high_events), OF(memory.high), EXPORT_COUNT, false },
 	{ { "cgtune_memory_max_events", EXPORT_COUNTER, NULL, "Times that the cgroup's limit was about to be exceeded." },
-	  EXPORT_COUNT, OF(memory.max_events), false, OF(memory.limit) },
+	  OF(memory.max_events), OF(memory.limit), EXPORT_COUNT, false },
 	{ { "cgtune_memory_oom_events", EXPORT_COUNTER, NULL, "Times that the cgroup was out of memory by its limit." },
-	  EXPORT_COUNT, OF(memory.oom_events), false, OF(memory.limit) },
+	  OF(memory.oom_events), OF(memory.limit), EXPORT_COUNT, false },
 	{ { "cgtune_memory_oom_kill_events", EXPORT_COUNTER, NULL, "Processes of the cgroup that were killed for want of memory." },
-	  EXPORT_COUNT, OF(memory.oom_kills), false, 0 },
+	  OF(memory.oom_kills), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_sleeps", EXPORT_COUNTER, NULL,
 	    "Sleeps of the cgroup's threads over a memory.high, since the probe was started." },
-	  EXPORT_COUNT, OF(sleeps), true, OF(high_least) },
+	  OF(sleeps), OF(high_least), EXPORT_COUNT, true },
 	{ { "cgtune_memory_high_sleep_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that the cgroup's threads slept over a memory.high, since the probe was started." },
-	  EXPORT_NS, OF(sleep_ns), true, OF(high_least) },
+	  OF(sleep_ns), OF(high_least), EXPORT_NS, true },
 };
 
 struct telling {
