@@ -41,6 +41,7 @@ list() {
 	has_more "$1" || return
 	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
 	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
+	echo "export top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-export.sh'"
 }
 
 # machine VM: a boot for all, and one with more CPUs and the programs of this machine
@@ -51,7 +52,8 @@ machine() {
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
 	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh" \
+		-f "$src/real-export.sh" -f "$build/cgtune-export"
 	boot all "$@" -- sh /vm/each /vm/list
 	split "$1"
 	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then
