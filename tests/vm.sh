@@ -9,6 +9,7 @@ src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
 vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2"}
 probe_vms=${CGTUNE_VMS_PROBE:-"5.10:v1 6.1:v2 newest:v2"}
+crun=$(command -v crun)
 # shellcheck source=tests/vm/tap
 . "$src/vm/tap"
 
@@ -39,6 +40,7 @@ list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
 	echo "container top_builddir='$build' sh '$src/container.sh'"
 	has_more "$1" || return
+	test -z "$crun" || echo "container-crun CGTUNE_RUNTIME=crun top_builddir='$build' sh '$src/container.sh'"
 	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
 	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
 }
@@ -50,6 +52,7 @@ machine() {
 	! is_one_of "$1" "$probe_vms" || set -- "$@" -c 4
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
 	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh"
+	test -z "$crun" || ! has_more "$1" || set -- "$@" -f "$crun:/usr/bin/crun"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
 		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
 	boot all "$@" -- sh /vm/each /vm/list
