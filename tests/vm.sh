@@ -30,7 +30,7 @@ programs() {
 	echo real-limits real-usage real-live real-told real-limiter
 	is_one_of "$1" "$probe_vms" || return
 	slow=
-	! has_more "$1" || slow=real-throttle
+	! has_more "$1" || slow="real-throttle real-advise"
 	# shellcheck disable=SC2086 # none or one
 	(cd "$build/tests" && find real-probe* real-walk real-bpfdist $slow -prune -type f -perm /111 2>/dev/null)
 }
@@ -38,6 +38,7 @@ programs() {
 # list VM: for vm/each
 list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
+	echo "facts top_builddir='$build' sh '$src/vm/facts'"
 	echo "container top_builddir='$build' sh '$src/container.sh'"
 	has_more "$1" || return
 	test -z "$crun" || echo "container-crun CGTUNE_RUNTIME=crun top_builddir='$build' sh '$src/container.sh'"
@@ -51,7 +52,9 @@ machine() {
 	set -- "$1" -f "$output.$1.list:/vm/list" -f "$src/vm/each:/vm/each" -L "$build/.libs" -t 1500 -C
 	! is_one_of "$1" "$probe_vms" || set -- "$@" -c 4
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
-	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh"
+	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh" \
+		-f "$src/vm/facts"
+	! command -v strace >/dev/null || set -- "$@" -f "$(command -v strace):/usr/bin/strace"
 	test -z "$crun" || ! has_more "$1" || set -- "$@" -f "$crun:/usr/bin/crun"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
 		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
