@@ -29,7 +29,7 @@ programs() {
 	echo real-limits real-usage real-live real-told real-limiter
 	is_one_of "$1" "$probe_vms" || return
 	slow=
-	! has_more "$1" || slow=real-throttle
+	! has_more "$1" || slow="real-throttle real-advise"
 	# shellcheck disable=SC2086 # none or one
 	(cd "$build/tests" && find real-probe* real-walk real-bpfdist $slow -prune -type f -perm /111 2>/dev/null)
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* top-print - `cgtune top` without a screen: a table at each interval, or a JSON object */
+#include "top.h"
+#include "tool.h"
+#include "tool-json.h"
+
+#include <langinfo.h>
+#include <string.h>
+
+const char *top_source_of_rows(const struct top_sampler *sampler)
+{
+	return sampler->walk ? "the kernel's iterator of cgroups" : "cpu.stat and memory's files";
+}
+
+const char *top_source_of_stops(const struct top_sampler *sampler, char *room, size_t size)
+{
+	if (sampler->new.counts.known)
+		snprintf(room, size, "single stops from the probe (%s)", sampler->probe.rung);
+	else
+		snprintf(room, size, "no single stops, as %s", sampler->probe.why);
+	return room;
+}
+
+void top_print_table(const struct top_sampler *sampler, const struct top_table *table)
+{
+	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	char room[256], cell[TOP_CELL];
+
+	printf("%zu cgroups over %.1f s, from %s; %s\n", table->total, (double)table->ns / 1e9, top_source_of_rows(sampler),
+	       top_source_of_stops(sampler, room, sizeof(room)));
+	for (int c = 0; c < TOP_CGROUP; c++)
+		printf("%*s ", (int)top_column_width(c), top_column_title(c));
+	printf(" %s\n", top_column_title(TOP_CGROUP));
+	for (size_t i = 0; i < table->count; i++) {
+		for (int c = 0; c < TOP_CGROUP; c++)
+			printf("%s ", top_column_text(c, &table->lines[i], utf8, cell));
+		printf(" %*s", 2 * (int)table->lines[i].depth, "");
+		tool_print_safe(stdout, top_name(&table->lines[i], sampler->arguments->view.tree));
+		putchar('\n');
+	}
+}
+
+static struct json_object *json_number(uint64_t n)
+{
+	return n == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(n);
+}
+
+static struct json_object *json_fraction(double n)
+{
+	char text[32];
+
+	if (n < 0)
+		return NULL;
+	snprintf(text, sizeof(text), "%.6g", n);
+	return json_object_new_double_s(n, text);
+}
+
+static struct json_object *json_seconds(uint64_t ns)
+{
+	return json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
+}
+
+static void add(struct json_object *object, const char *name, struct json_object *value)
+{
+	json_object_object_add(object, name, value);
+}
+
+static struct json_object *json_stalls(const struct top_line *l)
+{
+	struct json_object *object = json_object_new_object(), *hist = json_object_new_array();
+
+	add(object, "count", json_number(l->stops));
+	add(object, "wall_seconds", json_seconds(l->wall_ns));
+	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
+		json_object_array_add(hist, json_object_new_uint64(l->hist[i]));
+	add(object, "hist", hist);
+	return object;
+}
+
+static struct json_object *json_line(const struct top_line *l)
+{
+	struct json_object *object = json_object_new_object(), *memory = json_object_new_object(),
+		*events = json_object_new_object();
+
+	add(object, "path", tool_json_string(l->row->path));
+	add(object, "id", json_object_new_uint64(l->row->id));
+	add(object, "hierarchy", json_object_new_uint64(l->row->hierarchy));
+	add(object, "quota", json_fraction(l->quota));
+	add(object, "use", json_fraction(l->use));
+	add(object, "throttled_share", json_fraction(l->share));
+	add(object, "throttled_seconds", json_seconds(l->throttled_ns));
+	add(object, "stalls", l->stops == CGTUNE_UNKNOWN ? NULL : json_stalls(l));
+	add(memory, "current", json_number(l->row->memory.current));
+	add(memory, "limit", json_number(l->row->memory.limit));
+	add(memory, "high", json_number(l->row->memory.high));
+	add(object, "memory", memory);
+	add(events, "high", json_number(l->high));
+	add(events, "max", json_number(l->max));
+	add(events, "oom_kill", json_number(l->kills));
+	add(object, "events", events);
+	return object;
+}
+
+void top_print_json(const struct top_sampler *sampler, const struct top_table *table)
+{
+	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
+	bool probe = sampler->new.counts.known;
+
+	add(object, "source", json_object_new_string(sampler->walk ? "iter" : "stat"));
+	add(object, "probe", probe ? json_object_new_string(sampler->probe.rung) : NULL);
+	add(object, "interval", json_fraction((double)table->ns / 1e9));
+	for (size_t i = 0; i < table->count; i++)
+		json_object_array_add(groups, json_line(&table->lines[i]));
+	add(object, "groups", groups);
+	tool_json_print(object);
+}
