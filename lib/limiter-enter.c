@@ -241,12 +241,14 @@ _public_ int cgtune_limiter_async(struct cgtune_limiter *l, struct cgtune_waiter
 				  void (*granted)(struct cgtune_waiter *waiter, int result))
 {
 	struct limiter_batch batch = { 0 };
+	struct cgtune_request request;
 	struct limiter_state *s;
 	uint64_t now;
-	int r = l && w && granted ? request_take(&w->request, &w->request) : -EINVAL;
+	int r = l && w && granted ? request_take(&request, &w->request) : -EINVAL;
 
 	if (r < 0)
 		return r;
+	w->request = request;
 	now = limiter_now_ns();
 	s = limiter_lock(l);
 	w->granted = granted;

@@ -46,7 +46,7 @@ static void slow(void)
 	static volatile int n;
 
 	for (int i = 0; i < 20; i++)
-		n += i;
+		n = n + i;
 }
 
 static void *look_up(void *map, const void *key);
@@ -66,6 +66,7 @@ static void push(void);
 
 int mark_stopped(void *ctx);
 int lock_soon(void);
+int lock_later(void);
 int lock(void);
 int bucket_of(__u64 us);
 int raise_word(__u32 index, __u32 offset, __u64 value);

@@ -3,20 +3,23 @@
  * agent - `cgtune agent`: HAProxy's agent-check, so that maxconn follows a backend's limits
  *
  * To whoever connects it says "up maxconn:N" and closes (HAProxy's configuration
- * manual, "agent-check"). It reads nothing and keeps no client: one send(2) that does not wait
+ * manual, "agent-check"). It keeps no client and waits for none: one send(2) that does not wait
  * is all that a client costs.
  */
+#include "listen.h"
+#include "privilege.h"
 #include "tool.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, ROUND_MOST = 64, BACKLOG = 1024 };
+enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, KEY_USER, ROUND_MOST = 64, BACKLOG = 1024, PAUSE_MS = 100 };
 
 struct agent {
 	const char *listen;
@@ -24,6 +27,8 @@ struct agent {
 	struct cgtune_limiter_options limiter_options;
 	struct cgtune_limiter *limiter;
 	struct cgtune_waiter queue;
+	const char *user;		/* NULL: nobody, if this is root */
+	int spare;			/* a descriptor to answer with when there is none left */
 };
 
 static const struct argp_option options[] = {
@@ -33,6 +38,7 @@ static const struct argp_option options[] = {
 	{ "cgroup", KEY_CGROUP, "PATH", 0, "the backend's cgroup, by its path as in /proc/PID/cgroup", 0 },
 	{ "multiplier", KEY_MULTIPLIER, "N", 0, "connections for each thread; default: "
 	  "CGTUNE_THROTTLE_MULTIPLIER, else 8", 0 },
+	{ "user", KEY_USER, "USER", 0, "whom root becomes once all is open; default nobody", 0 },
 	{ 0 },
 };
 
@@ -67,6 +73,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_MULTIPLIER:
 		agent->limiter_options.multiplier = parse_number(argument, "--multiplier wants a whole number from 1");
 		return 0;
+	case KEY_USER:
+		agent->user = argument;
+		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "agent takes no argument");
 	case ARGP_KEY_END:
@@ -78,58 +87,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* Split "ADDR:PORT", "[ADDR]:PORT", ":PORT" or "PORT". */
-static struct addrinfo *resolve(const char *listen_on)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
-	char room[128], *colon;
-	const char *port = room, *address = "127.0.0.1";
-
-	if (strlen(listen_on) >= sizeof(room))
-		tool_usage(listen_on, "is no ADDR:PORT");
-	strcpy(room, listen_on);
-	colon = strrchr(room, ':');
-	if (colon) {
-		port = colon + 1;
-		*colon = '\0';
-		if (colon > room)
-			address = room;
-		if (*room == '[' && colon[-1] == ']') {
-			colon[-1] = '\0';
-			address = room + 1;
-		}
-	}
-	if (!*port || getaddrinfo(address, port, &hints, &found) != 0)
-		tool_usage(listen_on, "is no ADDR:PORT in figures");
-	return found;
-}
-
-/* Listen, and say where. The descriptor; -1: said why not. */
-static int listen_on(const struct agent *agent)
-{
-	struct addrinfo *where = resolve(agent->listen);
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-	int one = 1, fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		error = errno;
-	freeaddrinfo(where);
-	if (error) {
-		fprintf(stderr, "cgtune: %s: %s\n", agent->listen, strerror(error));
-		return -1;
-	}
-	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV);
-	printf("listening on %s%s%s:%s\n", strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "", port);
-	fflush(stdout);
-	return fd;
 }
 
 static void answer(const struct agent *agent, int fd)
@@ -149,15 +106,36 @@ static void answer(const struct agent *agent, int fd)
 	close(fd);
 }
 
-static void answer_all(const struct agent *agent, int listening)
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The next client, with the last descriptor if need be: one that nobody can accept would wake us again and again. */
+static int accept_next(struct agent *agent, int listening)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || agent->spare < 0)
+		return fd;
+	close(agent->spare);
+	agent->spare = -1;
+	return accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* False: who comes next cannot be accepted, now. */
+static bool answer_all(struct agent *agent, int listening)
 {
 	for (int i = 0; i < ROUND_MOST; i++) {
-		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept_next(agent, listening);
 
 		if (fd < 0)
-			return;
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
 		answer(agent, fd);
+		if (agent->spare < 0)
+			agent->spare = open_spare();
 	}
+	return true;
 }
 
 static void take_all(struct cgtune_waiter *waiter, int result);
@@ -183,14 +161,17 @@ static int serve(struct agent *agent, int listening, int changes)
 	struct pollfd fds[] = { { .fd = listening, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return tool_failed("poll", -errno);
+		if (poll(fds, 2, -1) < 0) {
+			if (errno != EINTR)
+				return tool_failed("poll", -errno);
+			continue;
+		}
 		if (fds[1].revents) {
 			pretend_demand(agent);
 			cgtune_dispatch();
 		}
-		if (fds[0].revents)
-			answer_all(agent, listening);
+		if (fds[0].revents && !answer_all(agent, listening))
+			poll(fds + 1, 1, PAUSE_MS);
 	}
 }
 
@@ -208,6 +189,7 @@ int tool_agent(int argc, char **argv)
 			.backlog_timeout_ms = UINT32_MAX,
 		},
 	};
+	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
 	int r, listening;
 
 	agent.queue.user = &agent;
@@ -219,6 +201,11 @@ int tool_agent(int argc, char **argv)
 		r = cgtune_fd();
 	if (r < 0)
 		return tool_failed(agent.options.cgroup ? agent.options.cgroup : "the limits", r);
-	listening = listen_on(&agent);
-	return listening < 0 ? TOOL_FAILED : serve(&agent, listening, r);
+	listening = listen_on(agent.listen, BACKLOG);
+	if (listening < 0)
+		return TOOL_FAILED;
+	agent.spare = open_spare();
+	/* A probe that only root may read is mapped by this, and stays so. */
+	cgtune_throttle_read(&agent.options, &throttle);
+	return privilege_drop(agent.user) ? TOOL_FAILED : serve(&agent, listening, r);
 }

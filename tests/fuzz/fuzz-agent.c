@@ -7,6 +7,7 @@
  */
 #include "fuzz.h"
 #include "../../tools/agent.c"
+#include "../../tools/listen.c"
 
 #include <setjmp.h>
 
@@ -24,6 +25,12 @@ int tool_failed(const char *what, int error)
 	return TOOL_FAILED;
 }
 
+int privilege_drop(const char *user)
+{
+	CLAIM(!user || *user);
+	return TOOL_DONE;
+}
+
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
 	argp_parse(argp, argc, argv, 0, NULL, input);
@@ -32,7 +39,7 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 /* An address and a port in figures, and nothing is left of it. */
 static void test_resolve(const char *listen_text)
 {
-	struct addrinfo *found = resolve(listen_text);
+	struct addrinfo *found = listen_resolve(listen_text);
 
 	CLAIM(found && (found->ai_family == AF_INET || found->ai_family == AF_INET6));
 	CLAIM(found->ai_socktype == SOCK_STREAM && !found->ai_canonname);
