@@ -15,6 +15,7 @@ static const struct {
 } commands[] = {
 	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
 	{ "run", tool_run, "run a command in limits, with what tells it of them" },
+	{ "export", tool_export, "serve metrics of all cgroups to Prometheus, or write them to a file" },
 	{ "agent", tool_agent, "answer HAProxy's agent-check with the connections that the limits allow" },
 	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
 	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
