@@ -7,6 +7,7 @@
  * is all that a client costs.
  */
 #include "listen.h"
+#include "notify.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -129,10 +130,14 @@ static void take_all(struct cgtune_waiter *waiter, int result)
 static int serve(struct agent *agent, int listening, int changes)
 {
 	struct pollfd fds[] = { { .fd = listening, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
+	int watchdog_ms = notify_watchdog_ms();
 
+	notify_send("READY=1");
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, watchdog_ms) < 0 && errno != EINTR)
 			return tool_failed("poll", -errno);
+		if (watchdog_ms >= 0)
+			notify_send("WATCHDOG=1");
 		if (fds[1].revents) {
 			pretend_demand(agent);
 			cgtune_dispatch();
@@ -147,7 +152,8 @@ int tool_agent(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, NULL, "Answer the agent-check of HAProxy with \"up maxconn:N\": as many connections as the CPU "
 		"limit of a backend allows, fewer while its quota stops it. In haproxy.cfg: server ... maxconn 1000 "
-		"agent-check agent-port PORT agent-inter 1s. It runs until it is ended by a signal.", NULL, NULL, NULL,
+		"agent-check agent-port PORT agent-inter 1s. It runs until it is ended by a signal, and tells systemd when it is "
+		"ready and that it lives (Type=notify, WatchdogSec=).", NULL, NULL, NULL,
 	};
 	struct agent agent = {
 		.options = { .size = sizeof(agent.options), .flags = CGTUNE_NO_APPLY },
