@@ -26,7 +26,7 @@ has_more() {
 
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
-	echo real-limits real-usage real-live real-told real-limiter
+	echo real-limits real-steps real-usage real-live real-told real-limiter
 	is_one_of "$1" "$probe_vms" || return
 	slow=
 	! has_more "$1" || slow=real-throttle
