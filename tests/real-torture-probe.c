@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define POINTS_SHORT 4
+#define POINTS_SHORT 2
 #define POINTS_LONG 400
 
 static unsigned *points;		/* over all forked tests */

@@ -30,7 +30,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MOST_WORDS 16
 /* Of a command, of each kind and mode, in the short form. */
-#define POINTS_SHORT 8
+#define POINTS_SHORT 5
 
 /* Words that stand for what is known when it runs. */
 #define ROOT "@root"
