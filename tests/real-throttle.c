@@ -608,7 +608,9 @@ static Suite *suite(void)
 	tcase_add_test(tcase, of_a_group);
 	tcase_add_test(tcase, of_this_process);
 	tcase_add_test(tcase, moved);
+#ifndef TSAN				/* which makes system calls itself */
 	tcase_add_test(tcase, no_system_call);
+#endif
 	tcase_add_test(tcase, forked);
 	tcase_add_test(tcase, restarted_under_readers);
 	tcase_add_test(tcase, where_and_whether);

@@ -31,6 +31,9 @@ has lib/libcgtune.so
 has lib/libcgtune.so.0
 has lib/libcgtune-preload.so
 has lib/pkgconfig/cgtune.pc
+has share/bash-completion/completions/cgtune
+has share/fish/vendor_completions.d/cgtune.fish
+has share/zsh/site-functions/_cgtune
 has share/man/man1/cgtune.1
 has share/man/man1/cgtune-show.1
 has share/man/man3/cgtune_init.3

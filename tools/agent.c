@@ -6,12 +6,12 @@
  * manual, "agent-check"). It keeps no client and waits for none: one send(2) that does not wait
  * is all that a client costs.
  */
+#include "listen.h"
 #include "privilege.h"
 #include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -87,62 +87,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* Split "ADDR:PORT", "[ADDR]:PORT", ":PORT" or "PORT". */
-static struct addrinfo *resolve(const char *listen_on)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *found;
-	char room[128], *colon;
-	const char *port = room, *address = "127.0.0.1";
-	int r;
-
-	if (strlen(listen_on) >= sizeof(room))
-		tool_usage(listen_on, "is no ADDR:PORT");
-	strcpy(room, listen_on);
-	colon = strrchr(room, ':');
-	if (colon) {
-		port = colon + 1;
-		*colon = '\0';
-		if (colon > room)
-			address = room;
-		if (*room == '[' && colon[-1] == ']') {
-			colon[-1] = '\0';
-			address = room + 1;
-		}
-	}
-	r = *port ? getaddrinfo(address, port, &hints, &found) : EAI_NONAME;
-	if (r == EAI_MEMORY || r == EAI_SYSTEM || r == EAI_AGAIN)
-		exit(tool_failed(listen_on, r == EAI_SYSTEM ? -errno : r == EAI_MEMORY ? -ENOMEM : -EAGAIN));
-	if (r)
-		tool_usage(listen_on, "is no ADDR:PORT in figures");
-	return found;
-}
-
-/* Listen, and say where. The descriptor; -1: said why not. */
-static int listen_on(const struct agent *agent)
-{
-	struct addrinfo *where = resolve(agent->listen);
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-	int one = 1, fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error = 0;
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		error = errno;
-	freeaddrinfo(where);
-	if (error) {
-		fprintf(stderr, "cgtune: %s: %s\n", agent->listen, strerror(error));
-		return -1;
-	}
-	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
-		    NI_NUMERICHOST | NI_NUMERICSERV);
-	printf("listening on %s%s%s:%s\n", strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "", port);
-	fflush(stdout);
-	return fd;
 }
 
 static void answer(const struct agent *agent, int fd)
@@ -257,7 +201,7 @@ int tool_agent(int argc, char **argv)
 		r = cgtune_fd();
 	if (r < 0)
 		return tool_failed(agent.options.cgroup ? agent.options.cgroup : "the limits", r);
-	listening = listen_on(&agent);
+	listening = listen_on(agent.listen, BACKLOG);
 	if (listening < 0)
 		return TOOL_FAILED;
 	agent.spare = open_spare();

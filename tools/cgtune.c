@@ -17,11 +17,13 @@ static const struct {
 } commands[] = {
 	{ "show", tool_show, "print limits, where they come from, and what is made of them" },
 	{ "run", tool_run, "run a command in limits, with what tells it of them" },
+	{ "export", tool_export, "serve metrics of all cgroups to Prometheus, or write them to a file" },
 	{ "agent", tool_agent, "answer HAProxy's agent-check with the connections that the limits allow" },
 	{ "env", tool_env, "print the variables that tell language runtimes of the limits" },
 	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
 	{ "stalls", tool_stalls, "print how often and for how long limits stopped each cgroup" },
 	{ "top", tool_top, "print what each cgroup uses of its limits, at each interval" },
+	{ "advise", tool_advise, "watch a cgroup, and say what should be changed and why" },
 	{ "bpfdist", tool_bpfdist, "count bpf(2) calls by command: how many, how long, which failed" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

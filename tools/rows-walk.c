@@ -91,6 +91,7 @@ static bool take_memory(uint64_t id, struct row_memory *ret)
 	ret->high = c->memory_high;
 	ret->high_events = c->memory_events_local[CGTUNE_MEMORY_HIGH];
 	ret->max_events = c->memory_events_local[CGTUNE_MEMORY_MAX];
+	ret->oom_events = c->memory_events_local[CGTUNE_MEMORY_OOM];
 	ret->oom_kills = c->memory_events_local[CGTUNE_MEMORY_OOM_KILL];
 	return true;
 }

@@ -118,6 +118,7 @@ static void read_memory(const struct groups *groups, const char *path, struct ro
 		n = read_file(groups, path, "memory.events", text, sizeof(text));
 	memory->high_events = v2 ? number_in(text, n, "high") : CGTUNE_UNKNOWN;
 	memory->max_events = v2 ? number_in(text, n, "max") : CGTUNE_UNKNOWN;
+	memory->oom_events = v2 ? number_in(text, n, "oom") : CGTUNE_UNKNOWN;
 	memory->oom_kills = number_in(text, n, "oom_kill");
 }
 

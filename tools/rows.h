@@ -16,7 +16,7 @@ struct row_cpu {
 
 struct row_memory {
 	uint64_t current, limit, high;
-	uint64_t high_events, max_events, oom_kills;	/* memory.events.local, or what v1 has of it */
+	uint64_t high_events, max_events, oom_events, oom_kills;	/* memory.events.local, or what v1 has of it */
 };
 
 struct row {

@@ -24,7 +24,7 @@
 /* Where records are; false: nowhere. */
 static bool folder(char path[PATH_MAX])
 {
-	const char *base = geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR");
+	const char *base = geteuid() == 0 ? "/run" : secure_getenv("XDG_RUNTIME_DIR");
 
 	return base && *base == '/' && snprintf(path, PATH_MAX, "%s/cgtune", base) < PATH_MAX - NAME_MAX - 2;
 }

@@ -358,6 +358,8 @@ int tool_run(int argc, char **argv)
 	int r;
 
 	tool_usage_status = RUN_FAILED;
+	if (getuid() != geteuid() || getgid() != getegid())
+		return run_failed("run", "this is a setuid program, and the command would have its rights");
 	tool_parse(&argp, argc, argv, &arguments);
 	if (arguments.gc)
 		return record_gc();

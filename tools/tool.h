@@ -54,9 +54,11 @@ int tool_show(int argc, char **argv);
 int tool_env(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_agent(int argc, char **argv);
+int tool_export(int argc, char **argv);
 int tool_probe(int argc, char **argv);
 int tool_stalls(int argc, char **argv);
 int tool_top(int argc, char **argv);
 int tool_bpfdist(int argc, char **argv);
+int tool_advise(int argc, char **argv);
 
 #endif

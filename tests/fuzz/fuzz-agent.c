@@ -7,6 +7,7 @@
  */
 #include "fuzz.h"
 #include "../../tools/agent.c"
+#include "../../tools/listen.c"
 
 #include <setjmp.h>
 
@@ -38,7 +39,7 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 /* An address and a port in figures, and nothing is left of it. */
 static void test_resolve(const char *listen_text)
 {
-	struct addrinfo *found = resolve(listen_text);
+	struct addrinfo *found = listen_resolve(listen_text);
 
 	CLAIM(found && (found->ai_family == AF_INET || found->ai_family == AF_INET6));
 	CLAIM(found->ai_socktype == SOCK_STREAM && !found->ai_canonname);
