@@ -44,6 +44,7 @@ list() {
 	test -z "$crun" || echo "container-crun CGTUNE_RUNTIME=crun top_builddir='$build' sh '$src/container.sh'"
 	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
 	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
+	echo "export top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-export.sh'"
 }
 
 # machine VM: a boot for all, and one with more CPUs and the programs of this machine
@@ -57,7 +58,8 @@ machine() {
 	! command -v strace >/dev/null || set -- "$@" -f "$(command -v strace):/usr/bin/strace"
 	test -z "$crun" || ! has_more "$1" || set -- "$@" -f "$crun:/usr/bin/crun"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh" \
+		-f "$src/real-export.sh" -f "$build/cgtune-export"
 	boot all "$@" -- sh /vm/each /vm/list
 	split "$1"
 	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then
