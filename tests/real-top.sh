@@ -54,7 +54,7 @@ on 0 "the filter is typed" -e 'h help' -s / -e 'Filter:' -s "${me}x" -e "filter 
 	-s "$me-" -e ' 3 of ' -s '\015' -e 'h help' -s '\033' -n ', filter' -s / -e 'Filter:' -s 'xyz' -e ' 0 of ' -s '\033' -n ', filter' -s q -- "$cgtune" top
 on 0 "the order, seen through a window of one line" -g 80x5 -e "$me-b" -s j -e "$me-a" -s j -e "$me-c" -s r -s k -s k -e 'sort -QUOTA' -e "$me-c" \
 	-s j -e "$me-a" -s j -e "$me-b" -s N -e "$me-a" -n "$me-b" -s j -e "$me-b" -s q -- "$cgtune" top --sort QUOTA --filter "$me-"
-on 0 "a tree has what is above" -e ', tree' -e " $me-b" -d "$tmp/tree" -s q -- "$cgtune" top --tree --filter "$me-b"
+on 0 "a tree has what is above" -e ', tree' -e "  $me-b" -d "$tmp/tree" -s q -- "$cgtune" top --tree --filter "$me-b"
 is "and parts of paths" "$(grep -c "^.* /\$" "$tmp/tree") $(grep -c "^ .*[^/]$me-b\$" "$tmp/tree")" "1 1"
 on 0 "it scrolls" -g 80x6 -e "$me-a" -e "$me-b" -s j -e "$me-c" -n "$me-a" -s k -e "$me-a" -s '\033OF' -n "$me-a" -s '\033OH' -e "$me-a" \
 	-s '\033[6~' -e "$me-c" -s '\033[5~' -e "$me-a" -s ']' -n "$me-a" -s '[' -e "$me-a" -s q -- "$cgtune" top --sort CGROUP --filter "$me-"
