@@ -316,7 +316,12 @@ void cgtune_on_change(cgtune_change_fn *fn, void *user);
  */
 int cgtune_watch_start(void);
 
-/** cgtune_watch_stop() - end the watcher and wait for it; 0, also when none runs; -EDEADLK from the callback */
+/**
+ * cgtune_watch_stop() - end the watcher and wait for it
+ *
+ * Return: 0, also when none runs; -EDEADLK from the callback; or why it cannot be told
+ * (a filter of seccomp(2) that refuses write(2)), and it runs on.
+ */
 int cgtune_watch_stop(void);
 
 /**

@@ -46,7 +46,7 @@ static int full_result(const struct cgtune_limiter *l)
 
 static int refuse(struct limiter_state *s, int result)
 {
-	limiter_count_rejected(s, result);
+	limiter_count_rejected(s, result, 0);
 	return result;
 }
 
@@ -72,7 +72,7 @@ static int admit_dry(struct cgtune_limiter *l, struct limiter_state *s)
 
 	if (limiter_inflight(word) >= limiter_limit(word) &&
 	    is_full(l, s, limiter_inflight(word) - limiter_limit(word)))
-		limiter_count_rejected(s, full_result(l));
+		limiter_count_rejected(s, full_result(l), 0);
 	return 0;
 }
 
@@ -241,12 +241,14 @@ _public_ int cgtune_limiter_async(struct cgtune_limiter *l, struct cgtune_waiter
 				  void (*granted)(struct cgtune_waiter *waiter, int result))
 {
 	struct limiter_batch batch = { 0 };
+	struct cgtune_request request;
 	struct limiter_state *s;
 	uint64_t now;
-	int r = l && w && granted ? request_take(&w->request, &w->request) : -EINVAL;
+	int r = l && w && granted ? request_take(&request, &w->request) : -EINVAL;
 
 	if (r < 0)
 		return r;
+	w->request = request;
 	now = limiter_now_ns();
 	s = limiter_lock(l);
 	w->granted = granted;

@@ -119,6 +119,13 @@ static bool is_same(const struct published_view *view, const struct statx *pin)
 		view->minor == pin->stx_dev_minor && counts_on(view);
 }
 
+static bool can_go_on(const struct published *p)
+{
+	const struct published_view *view = atomic_load(&p->current);
+
+	return view && counts_on(view);
+}
+
 /* Unmap what was replaced, once nobody reads; a view that is free, or NULL. */
 static struct published_view *sweep(struct published *p)
 {
@@ -167,14 +174,18 @@ void published_map(struct published *p, const char *bpffs, bool any)
 	struct text text = TEXT(path);
 	struct statx pin;
 	bool there;
+	int r;
 
 	text_add(&text, bpffs);
 	text_add(&text, "/cgtune-");
 	text_add_u64(&text, PROBE_ABI);
 	text_add(&text, "/map");
-	there = sys5(SYS_statx, AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_INO, &pin) == 0;
+	r = (int)sys5(SYS_statx, AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_INO, &pin);
+	there = r == 0;
 	pthread_mutex_lock(&p->lock);
-	if (!there ? atomic_load(&p->current) != NULL : !is_same(atomic_load(&p->current), &pin))
+	if (r == -EACCES && can_go_on(p))
+		;		/* a process that has given up its rights since */
+	else if (!there ? atomic_load(&p->current) != NULL : !is_same(atomic_load(&p->current), &pin))
 		replace(p, path, there ? &pin : NULL, any);
 	sweep(p);
 	pthread_mutex_unlock(&p->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* watch - a thread that dispatches live changes, for programs without an event loop */
+#include "log.h"
 #include "process.h"
 #include "sys.h"
 #include "util.h"
@@ -16,9 +17,16 @@ static void *watcher_main(void *stop)
 		{ .fd = cgtune_fd(), .events = POLLIN }, { .fd = (int)(intptr_t)stop, .events = POLLIN },
 	};
 
-	while (!fds[1].revents)
-		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && fds[0].revents)
+	while (!fds[1].revents) {
+		int n = poll(fds, ARRAY_SIZE(fds), -1);
+
+		if (n < 0 && errno != EINTR) {		/* EINVAL: the program has lowered RLIMIT_NOFILE below two */
+			log_message(CGTUNE_LOG_ERROR, "the watcher cannot wait any more, and ends: limits are no longer followed");
+			break;
+		}
+		if (n > 0 && fds[0].revents)
 			cgtune_dispatch();
+	}
 	return NULL;
 }
 
@@ -62,6 +70,7 @@ _public_ int cgtune_watch_stop(void)
 	struct process *p = process_lock_existing();
 	uint64_t one = 1;
 	pthread_t watcher;
+	long r;
 	int stop;
 
 	if (!p)
@@ -72,11 +81,13 @@ _public_ int cgtune_watch_stop(void)
 		process_unlock(p);
 		return watching ? -EDEADLK : 0;
 	}
-	p->live.watching = false;
 	watcher = p->live.watcher;
 	stop = p->live.stop;
+	r = sys3(SYS_write, stop, &one, sizeof(one));
+	p->live.watching = r < 0;		/* or one would wait for ever for who was not told */
 	process_unlock(p);
-	sys3(SYS_write, stop, &one, sizeof(one));
+	if (r < 0)
+		return (int)r;
 	pthread_join(watcher, NULL);
 	sys1(SYS_close, stop);
 	return 0;

@@ -238,7 +238,11 @@ int cgtune_probe_open(const struct cgtune_probe_options *options, struct cgtune_
 /** cgtune_probe_close() - unmap it; counting goes on. NULL is allowed. */
 void cgtune_probe_close(struct cgtune_probe *probe);
 
-/** cgtune_probe_stop() - stop counting and remove all pins; 0, or -ENOENT: not started */
+/**
+ * cgtune_probe_stop() - stop counting and remove all pins, and those of whoever was killed while it started or stopped
+ *
+ * Returns: 0; -ENOENT: not started, and nothing was left of one.
+ */
 int cgtune_probe_stop(const struct cgtune_probe_options *options);
 
 /**

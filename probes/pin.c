@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #define FOLDER "cgtune-%d"
+#define MAKE_TRIES 8
 #define READERS (CGTUNE_PROBE_READERS_ALL | CGTUNE_PROBE_READERS_GROUP)
 
 void probe_pin_path(const struct cgtune_probe_options *options, const char *name, char ret[PROBE_PATH])
@@ -56,7 +58,7 @@ int probe_pin_check(const struct cgtune_probe_options *options, struct probe_tex
 	return 0;
 }
 
-/* A folder of pins, with all of them. */
+/* A folder of pins, with all of them. Somebody else may be at it, too. */
 static int remove_folder(const char *path)
 {
 	DIR *folder = opendir(path);
@@ -64,12 +66,12 @@ static int remove_folder(const char *path)
 	int r = 0;
 
 	if (!folder)
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	while ((entry = readdir(folder)))
-		if (entry->d_name[0] != '.' && unlinkat(dirfd(folder), entry->d_name, 0) < 0)
+		if (entry->d_name[0] != '.' && unlinkat(dirfd(folder), entry->d_name, 0) < 0 && errno != ENOENT)
 			r = -errno;
 	closedir(folder);
-	return rmdir(path) < 0 && r == 0 ? -errno : r;
+	return rmdir(path) < 0 && errno != ENOENT && r == 0 ? -errno : r;
 }
 
 static int pin(int fd, const char *folder, const char *name, mode_t mode, const struct cgtune_probe_options *options)
@@ -114,29 +116,6 @@ static int set_folder_mode(const char *folder, const struct cgtune_probe_options
 	return chmod(folder, mode) < 0 ? -errno : 0;
 }
 
-int probe_pin_publish(const struct cgtune_probe_options *options, const struct probe_programs *programs,
-		      struct probe_text *text)
-{
-	char folder[PROBE_PATH], private[PROBE_PATH + 32];
-	int r;
-
-	probe_pin_path(options, "", folder);
-	snprintf(private, sizeof(private), "%s-new-%d", folder, (int)getpid());
-	remove_folder(private);				/* of a process of that number that was killed */
-	if (mkdir(private, 0700) < 0)
-		return probe_says(text, -errno, "%s: %s", private, strerror(errno));
-	r = pin_all(private, options, programs);
-	if (r == 0)
-		r = set_folder_mode(private, options);
-	if (r < 0)
-		probe_says(text, r, "%s: cannot be filled: %s", private, strerror(-r));
-	else if (renameat2(AT_FDCWD, private, AT_FDCWD, folder, RENAME_NOREPLACE) < 0)
-		r = errno == EEXIST ? -EEXIST : probe_says(text, -errno, "%s: %s", folder, strerror(errno));
-	if (r < 0)
-		remove_folder(private);
-	return r;
-}
-
 /* Readers that have it mapped see that it counts no longer (Linux 5.10 and later). */
 static void mark(const char *folder)
 {
@@ -152,14 +131,103 @@ static void mark(const char *folder)
 	close(fd);
 }
 
+/* What those left who were killed while they started or stopped a probe. Returns how many. */
+static unsigned sweep(const struct cgtune_probe_options *options)
+{
+	char path[PROBE_PATH], ours[32];
+	DIR *folder = opendir(options->bpffs);
+	struct dirent *entry;
+	unsigned swept = 0;
+
+	snprintf(ours, sizeof(ours), FOLDER "-", PROBE_ABI);
+	while (folder && (entry = readdir(folder))) {
+		int fd;
+
+		if (strncmp(entry->d_name, ours, strlen(ours)) != 0 ||
+		    snprintf(path, sizeof(path), "%s/%s", options->bpffs, entry->d_name) >= (int)sizeof(path))
+			continue;
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			mark(path);
+			swept += remove_folder(path) == 0;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
+	return swept;
+}
+
+/*
+ * A folder of our own, locked as long as we are at it: whoever is killed leaves one that is not, and whose programs run.
+ * The descriptor that holds the lock; or -errno.
+ */
+static int make_private(const char *folder, char ret[PROBE_PATH + 32])
+{
+	struct stat st;
+
+	for (int i = 0; i < MAKE_TRIES; i++) {
+		int fd;
+
+		snprintf(ret, PROBE_PATH + 32, "%s-new-%d-%d", folder, (int)getpid(), i);
+		if (mkdir(ret, 0700) < 0) {
+			if (errno == EEXIST)
+				continue;
+			return -errno;
+		}
+		fd = open(ret, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink)
+			return fd;
+		/* One that sweeps has come in between. */
+		if (fd >= 0)
+			close(fd);
+		rmdir(ret);
+	}
+	return -EBUSY;
+}
+
+static int publish(const char *private, const char *folder, const struct cgtune_probe_options *options,
+		   const struct probe_programs *programs, struct probe_text *text)
+{
+	int r = pin_all(private, options, programs);
+
+	if (r == 0)
+		r = set_folder_mode(private, options);
+	if (r < 0)
+		return probe_says(text, r, "%s: cannot be filled: %s", private, strerror(-r));
+	if (renameat2(AT_FDCWD, private, AT_FDCWD, folder, RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EEXIST ? -EEXIST : probe_says(text, -errno, "%s: %s", folder, strerror(errno));
+}
+
+int probe_pin_publish(const struct cgtune_probe_options *options, const struct probe_programs *programs,
+		      struct probe_text *text)
+{
+	char folder[PROBE_PATH], private[PROBE_PATH + 32];
+	int fd, r;
+
+	sweep(options);
+	probe_pin_path(options, "", folder);
+	fd = make_private(folder, private);
+	if (fd < 0)
+		return probe_says(text, fd, "%s: %s", private, strerror(-fd));
+	r = publish(private, folder, options, programs, text);
+	if (r < 0)
+		remove_folder(private);
+	close(fd);
+	return r;
+}
+
 int probe_pin_remove(const struct cgtune_probe_options *options)
 {
 	char folder[PROBE_PATH], old[PROBE_PATH + 32];
+	unsigned swept = sweep(options);
 
 	probe_pin_path(options, "", folder);
 	snprintf(old, sizeof(old), "%s-old-%d", folder, (int)getpid());
 	if (rename(folder, old) < 0)
-		return -errno;
+		return errno == ENOENT && swept ? 0 : -errno;
 	mark(old);
 	return remove_folder(old);
 }

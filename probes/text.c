@@ -12,6 +12,7 @@ static unsigned users;
 static libbpf_print_fn_t before;
 static __thread struct probe_text *current;
 
+__attribute__((format(printf, 2, 0)))
 static void append(struct probe_text *text, const char *format, va_list arguments)
 {
 	int n;

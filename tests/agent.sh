@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # agent.sh - cgtune agent: what it answers, and a HAProxy whose maxconn follows a cgroup's quota
-# shellcheck disable=SC2317 # functions are called by name
+# shellcheck disable=SC2317,SC3045 # functions are called by name; dash(1) and bash(1) have ulimit -n
 srcdir=${srcdir:-.}
 # shellcheck source=tests/tap.sh
 . "$srcdir/tests/tap.sh"
@@ -24,10 +24,12 @@ eventually() {
 
 # agent ARGUMENT...: start it; $port.
 agent() {
+	# One that was there before has said where it listens, too.
+	rm -f "$tmp/agent"
 	"$cgtune" agent --listen 127.0.0.1:0 "$@" >"$tmp/agent" 2>"$tmp/agent.err" &
 	agent_pid=$!
 	pids="$pids $agent_pid"
-	eventually grep -q listening "$tmp/agent" || return
+	eventually grep -qs listening "$tmp/agent" || return
 	port=$(sed -n 's/listening on .*://p' "$tmp/agent")
 }
 
@@ -63,12 +65,58 @@ cpus=$(nproc)
 is "threads x multiplier" "$(ask "$port")" "up maxconn:$((cpus < 2 ? 5 : 10))"
 is "to a client that sends too" "$(ask "$port" more)" "up maxconn:$((cpus < 2 ? 5 : 10))"
 ok "loopback alone where no address is given" sh -c "timeout 1 '$cgtune' agent --listen :0 | grep -q '127.0.0.1:[0-9]'"
-# A thousand that connect and say nothing hold nobody up.
-ok "a thousand idle clients" python3 -c 'import socket, sys
-idle = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) for _ in range(1000)]
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
-sys.exit(not s.makefile().read().startswith("up "))' "$port"
-is "and no descriptor is kept" "$(find "/proc/$agent_pid/fd" -lname 'socket:*' | wc -l)" 1
+# What it is once it listens: nobody, as it began as root, and nothing that it executes is more.
+if test "$(id -u)" = 0; then
+	is "root becomes nobody" "$(awk '/^(Uid|Gid|Groups|CapPrm|CapEff|NoNewPrivs):/ { $1 = ""; print }' "/proc/$agent_pid/status" |
+		tr -s ' \n' ' ')" " $(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -u nobody) $(id -g nobody) $(id -g nobody) $(id -g nobody) $(id -g nobody) 0000000000000000 0000000000000000 1 "
+	is "--user" "$(complaint 1 --listen :0 --user nosuchuser | tail -n 1)" "cgtune: --user nosuchuser: no such user"
+else
+	skip "root becomes nobody" "not root"
+fi
+is_gone() {
+	! kill -0 "$scarce_pid" 2>/dev/null
+}
+
+# scarce N: where no more descriptors than that may be open it answers as ever, with the last one; or it says so and ends.
+scarce() {
+	rm -f "$tmp/scarce"
+	# Those that the test driver has open count, too.
+	(ulimit -n "$1" && exec "$cgtune" agent --multiplier 5 --listen :0 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-) \
+		>"$tmp/scarce" 2>"$tmp/scarce.err" &
+	scarce_pid=$!
+	pids="$pids $scarce_pid"
+	until grep -qs listening "$tmp/scarce"; do
+		kill -0 "$scarce_pid" 2>/dev/null || break
+		sleep 0.02
+	done
+	scarce_port=$(sed -n 's/listening on .*://p' "$tmp/scarce")
+	case $(ask "${scarce_port:-0}" 2>/dev/null)$(ask "${scarce_port:-0}" 2>/dev/null) in
+	"up maxconn:"*"up maxconn:"*) kill "$scarce_pid" ;;
+	*)
+		eventually is_gone || kill -9 "$scarce_pid"
+		wait "$scarce_pid"
+		test $? -eq 1 && test "$(grep -c '^cgtune: ' "$tmp/scarce.err")" -ge 1
+		;;
+	esac
+}
+for n in 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+	ok "$n descriptors: it answers, or says why not" scarce $n
+done
+
+# hostile CASE: the agent survives it, keeps nothing, and stays small.
+hostile() {
+	python3 "$srcdir/tests/hostile-clients.py" --expect '^up ' --pid "$agent_pid" --most-kib 16384 "127.0.0.1:$port" "$1"
+}
+
+# Its clients are as many as files may be open here; the agent has one of them at a time.
+ulimit -n "$(ulimit -Hn)"
+for case in $(python3 "$srcdir/tests/hostile-clients.py" --list); do
+	if test "$case" = crowd && test "$(ulimit -n)" != unlimited && test "$(ulimit -n)" -lt 10200; then
+		skip "hostile clients: $case" "at most $(ulimit -n) files may be open"
+	else
+		ok "hostile clients: $case" hostile "$case"
+	fi
+done
 
 # A cgroup of v1 or v2 in which a quota can be set.
 make_group() {

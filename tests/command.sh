@@ -55,9 +55,9 @@ says() {
 	grep -Eq "$2" "$tmp/err" || sed 's/^/# /' "$tmp/err"
 }
 
-# await COMMAND...: until it succeeds, for 10 s.
+# await COMMAND...: until it succeeds, for a minute.
 await() {
-	for _ in $(seq 200); do
+	for _ in $(seq 1200); do
 		"$@" 2>/dev/null && return 0
 		sleep 0.05
 	done

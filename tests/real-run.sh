@@ -170,6 +170,22 @@ if unshare -m true 2>/dev/null; then
 	is "and nothing is written there" "$(cat "$tmp/out")" ""
 	run unshare -m sh -c 'mount -t tmpfs none /run; mkdir -m 777 /run/cgtune; exec "$1" run --gc' sh "$cgtune"
 	is "a folder that others can write is not gone by" "$status" 1
+	# Records that nobody but root can have written, and what they name all the same: another's cgroup, by ways round.
+	other=${dir%/*}/$me-other
+	mkdir "$other" "$other/below"
+	ok "no symbolic link can be made in a cgroup" sh -c '! ln -s "$1" "$1/link" 2>/dev/null' sh "$other"
+	mkdir -p "$tmp/real/below"
+	ln -s "$other" "$tmp/link"
+	ln -s "$other/below" "$tmp/straight"
+	unshare -m sh -c 'mount -t tmpfs none /run; mkdir -m 700 /run/cgtune
+		printf "%s/link/below\0" "$2" >/run/cgtune/a
+		printf "%s/straight\0" "$2" >/run/cgtune/b
+		printf "%s/real/below\0" "$2" >/run/cgtune/c
+		printf "/sys/fs/cgroup\0/\0relative\0/proc/self/cwd\0" >/run/cgtune/d
+		exec "$1" run --gc' sh "$cgtune" "$tmp" >"$tmp/out" 2>"$tmp/err"
+	is "--gc removes nothing of another by a symbolic link" "$(find "$other" "$tmp/real" -name below | wc -l)" 2
+	is "nor anything but a cgroup" "$(grep -c '^removed' "$tmp/out")" 0
+	rmdir "$other/below" "$other"
 fi
 
 done_testing

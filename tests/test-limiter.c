@@ -541,6 +541,7 @@ START_TEST(async_at_once)
 }
 END_TEST
 
+/* With the size that a request may have, and without. */
 START_TEST(async_expires)
 {
 	struct cgtune_limiter *l = LIMITER(.limit = 1, .backlog = 3, .backlog_timeout_ms = UINT32_MAX);
@@ -550,8 +551,10 @@ START_TEST(async_expires)
 	calls = 0;
 	ck_assert_int_eq(cgtune_limiter_expire(l), -1);
 	ck_assert_int_eq(cgtune_limiter_try(l), 0);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		waiters[i].request.size = _i ? sizeof(waiters[i].request) : 0;
 		ck_assert_int_eq(cgtune_limiter_async(l, &waiters[i], note), 0);
+	}
 	do
 		due = cgtune_limiter_expire(l);
 	while (due <= 1);
@@ -733,7 +736,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, resized);
 	tcase_add_test(tcase, no_cancellation_point);
 	tcase_add_test(tcase, async_at_once);
-	tcase_add_test(tcase, async_expires);
+	tcase_add_loop_test(tcase, async_expires, 0, 2);
 	tcase_add_test(tcase, backlog_by_rate);
 	tcase_add_test(tcase, retry_after_computed);
 	tcase_add_loop_test(tcase, async_chain, 0, 2);

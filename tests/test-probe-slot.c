@@ -46,7 +46,7 @@ static void slow(void)
 	static volatile int n;
 
 	for (int i = 0; i < 20; i++)
-		n += i;
+		n = n + i;
 }
 
 static void *look_up(void *map, const void *key);

@@ -210,7 +210,7 @@ printf '%s\n' 'n=0' 'for s in TERM INT HUP QUIT USR1 USR2 WINCH ALRM; do trap "e
 	'echo ready' 'while test $n -lt "$1"; do sleep 0.05; done' 'exit 9' >"$tmp/trap"
 
 for signal in TERM HUP USR1 USR2 WINCH ALRM; do
-	start "$cgtune" run sh "$tmp/trap" 1
+	start env --default-signal "$cgtune" run sh "$tmp/trap" 1
 	kill -s "$signal" "$started"
 	status=0
 	wait "$started" || status=$?

@@ -3,21 +3,24 @@
  * agent - `cgtune agent`: HAProxy's agent-check, so that maxconn follows a backend's limits
  *
  * To whoever connects it says "up maxconn:N" and closes (HAProxy's configuration
- * manual, "agent-check"). It reads nothing and keeps no client: one send(2) that does not wait
+ * manual, "agent-check"). It keeps no client and waits for none: one send(2) that does not wait
  * is all that a client costs.
  */
 #include "listen.h"
 #include "notify.h"
+#include "privilege.h"
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, ROUND_MOST = 64, BACKLOG = 1024 };
+enum { KEY_LISTEN = 256, KEY_PID, KEY_CGROUP, KEY_MULTIPLIER, KEY_USER, ROUND_MOST = 64, BACKLOG = 1024, PAUSE_MS = 100 };
 
 struct agent {
 	const char *listen;
@@ -25,6 +28,8 @@ struct agent {
 	struct cgtune_limiter_options limiter_options;
 	struct cgtune_limiter *limiter;
 	struct cgtune_waiter queue;
+	const char *user;		/* NULL: nobody, if this is root */
+	int spare;			/* a descriptor to answer with when there is none left */
 };
 
 static const struct argp_option options[] = {
@@ -34,6 +39,7 @@ static const struct argp_option options[] = {
 	{ "cgroup", KEY_CGROUP, "PATH", 0, "the backend's cgroup, by its path as in /proc/PID/cgroup", 0 },
 	{ "multiplier", KEY_MULTIPLIER, "N", 0, "connections for each thread; default: "
 	  "CGTUNE_THROTTLE_MULTIPLIER, else 8", 0 },
+	{ "user", KEY_USER, "USER", 0, "whom root becomes once all is open; default nobody", 0 },
 	{ 0 },
 };
 
@@ -68,6 +74,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_MULTIPLIER:
 		agent->limiter_options.multiplier = parse_number(argument, "--multiplier wants a whole number from 1");
 		return 0;
+	case KEY_USER:
+		agent->user = argument;
+		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "agent takes no argument");
 	case ARGP_KEY_END:
@@ -98,15 +107,36 @@ static void answer(const struct agent *agent, int fd)
 	close(fd);
 }
 
-static void answer_all(const struct agent *agent, int listening)
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The next client, with the last descriptor if need be: one that nobody can accept would wake us again and again. */
+static int accept_next(struct agent *agent, int listening)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || agent->spare < 0)
+		return fd;
+	close(agent->spare);
+	agent->spare = -1;
+	return accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* False: who comes next cannot be accepted, now. */
+static bool answer_all(struct agent *agent, int listening)
 {
 	for (int i = 0; i < ROUND_MOST; i++) {
-		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept_next(agent, listening);
 
 		if (fd < 0)
-			return;
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
 		answer(agent, fd);
+		if (agent->spare < 0)
+			agent->spare = open_spare();
 	}
+	return true;
 }
 
 static void take_all(struct cgtune_waiter *waiter, int result);
@@ -134,16 +164,19 @@ static int serve(struct agent *agent, int listening, int changes)
 
 	notify_send("READY=1");
 	for (;;) {
-		if (poll(fds, 2, watchdog_ms) < 0 && errno != EINTR)
-			return tool_failed("poll", -errno);
+		if (poll(fds, 2, watchdog_ms) < 0) {
+			if (errno != EINTR)
+				return tool_failed("poll", -errno);
+			continue;
+		}
 		if (watchdog_ms >= 0)
 			notify_send("WATCHDOG=1");
 		if (fds[1].revents) {
 			pretend_demand(agent);
 			cgtune_dispatch();
 		}
-		if (fds[0].revents)
-			answer_all(agent, listening);
+		if (fds[0].revents && !answer_all(agent, listening))
+			poll(fds + 1, 1, PAUSE_MS);
 	}
 }
 
@@ -162,6 +195,7 @@ int tool_agent(int argc, char **argv)
 			.backlog_timeout_ms = UINT32_MAX,
 		},
 	};
+	struct cgtune_throttle throttle = { .size = sizeof(throttle) };
 	int r, listening;
 
 	agent.queue.user = &agent;
@@ -174,5 +208,11 @@ int tool_agent(int argc, char **argv)
 	if (r < 0)
 		return tool_failed(agent.options.cgroup ? agent.options.cgroup : "the limits", r);
 	listening = listen_on(agent.listen, BACKLOG);
-	return listening < 0 ? TOOL_FAILED : serve(&agent, listening, r);
+	if (listening < 0)
+		return TOOL_FAILED;
+	agent.spare = open_spare();
+	/* A probe that only root may read is mapped by this, and stays so. */
+	cgtune_throttle_read(&agent.options, &throttle);
+	notify_open();
+	return privilege_drop(agent.user) ? TOOL_FAILED : serve(&agent, listening, r);
 }

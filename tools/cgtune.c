@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* cgtune - the command: picks the subcommand */
+#include "run.h"
 #include "tool.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ static const struct {
 	{ "probe", tool_probe, "count in the kernel what limits do, by BPF" },
 	{ "stalls", tool_stalls, "print how often and for how long limits stopped each cgroup" },
 	{ "top", tool_top, "print what each cgroup uses of its limits, at each interval" },
+	{ "advise", tool_advise, "watch a cgroup, and say what should be changed and why" },
 	{ "bpfdist", tool_bpfdist, "count bpf(2) calls by command: how many, how long, which failed" },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -77,8 +80,17 @@ static char *help(int key, const char *text, void *input)
 static void fill_standard_streams(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
-			_exit(TOOL_FAILED);
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			_exit(tool_usage_status == TOOL_USAGE ? TOOL_FAILED : tool_usage_status);
+}
+
+/* However it ends: what was printed has arrived, or it has failed. */
+static void end(void)
+{
+	int status = tool_flush();
+
+	if (status != TOOL_DONE)
+		_exit(status);
 }
 
 int main(int argc, char **argv)
@@ -90,7 +102,10 @@ int main(int argc, char **argv)
 	struct choice choice = { .index = -1 };
 	static char name[64], version[64];
 
+	if (argc > 1 && strcmp(argv[1], "run") == 0)	/* whose other statuses are the command's */
+		tool_usage_status = RUN_FAILED;
 	fill_standard_streams();
+	atexit(end);
 	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
 	argp_program_version = version;
 	argv[0] = name;

@@ -2,7 +2,7 @@
 /*
  * export-http - the metrics over HTTP, by libmicrohttpd, in one thread
  *
- * What a client can cost is bounded: 8 KiB for a request, a time for it and for the
+ * What a client can cost is bounded: 8 KiB for a request, a time for it and as long for the
  * answer to be taken, one answer for each connection, so many connections, of which the oldest
  * that has not asked goes when others wait, and one look at the cgroups a second, whoever asks.
  */
@@ -15,17 +15,17 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	CLIENTS_MOST = 256, CLIENTS_CROWD = 192, BACKLOG = 1024, REQUEST_BYTES = 8192,
-	IDLE_S = 10, ASK_S = 5, TAKE_S = 30, GRACE_MS = 1000, TICK_MS = 250, FRESH_MS = 1000, DEFER_S = 5,
+	GRACE_MS = 1000, TICK_MS = 250, FRESH_MS = 1000,
 };
 /* Answers that clients have not taken yet: more are not made. */
 #define HELD_MOST (256u << 20)
@@ -41,7 +41,9 @@ static struct server {
 	struct MHD_Daemon *daemon;
 	struct export_table table;
 	struct export_served served;
+	int fd;				/* it listens there */
 	struct client clients[CLIENTS_MOST];
+	int count;			/* of them */
 	struct MHD_Response *cached[3];	/* by format, of all groups, of the table as it is */
 	size_t held;
 	int error;			/* of the last look */
@@ -207,6 +209,7 @@ static void meet(void *user, struct MHD_Connection *connection, void **context, 
 
 	(void)user;
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		server.count -= client != NULL;
 		if (client)
 			client->fd = -1;
 		return;
@@ -216,13 +219,14 @@ static void meet(void *user, struct MHD_Connection *connection, void **context, 
 			continue;
 		server.clients[i] = (struct client){ .fd = info->connect_fd, .since_ns = export_now_ns() };
 		*context = &server.clients[i];
+		server.count++;
 		return;
 	}
 }
 
 static bool is_late(const struct client *client, uint64_t now)
 {
-	return now - client->since_ns > (client->answered ? TAKE_S : ASK_S) * 1000000000ull;
+	return now - client->since_ns > server.options->timeout_s * 1000000000ull;
 }
 
 /* The library finds the connection at its end, and closes it. */
@@ -233,14 +237,11 @@ static void end_client(struct client *client, uint64_t *count)
 	++*count;
 }
 
-/* Those whose time is up; and in a crowd the oldest that have not asked. Returns how many clients there are. */
-static int look_after_clients(void)
+/* Those whose time is up; and in a crowd those that have not asked for a while. */
+static void look_after_clients(void)
 {
 	uint64_t now = export_now_ns();
-	int n = 0;
 
-	for (int i = 0; i < CLIENTS_MOST; i++)
-		n += server.clients[i].fd >= 0;
 	for (int i = 0; i < CLIENTS_MOST; i++) {
 		struct client *client = &server.clients[i];
 
@@ -248,26 +249,25 @@ static int look_after_clients(void)
 			continue;
 		if (is_late(client, now))
 			end_client(client, &server.served.late);
-		else if (n > CLIENTS_CROWD && !client->answered && now - client->since_ns > GRACE_MS * 1000000ull)
+		else if (server.count > CLIENTS_CROWD && !client->answered && now - client->since_ns > GRACE_MS * 1000000ull)
 			end_client(client, &server.served.crowded);
 	}
-	return n;
 }
 
 /* ---- the server */
 
-static int start(int fd)
+static int start(void)
 {
-	int defer = DEFER_S;
+	int defer = (int)server.options->timeout_s;
 
 	/* Who says nothing is not even accepted; on a socket that is none of TCP's that is refused. */
-	setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
+	setsockopt(server.fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof(defer));
 	for (int i = 0; i < CLIENTS_MOST; i++)
 		server.clients[i].fd = -1;
-	server.daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MOST,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+	server.daemon = MHD_start_daemon(MHD_NO_FLAG, 0, NULL, NULL, answer, NULL,
+		MHD_OPTION_LISTEN_SOCKET, server.fd,
+		MHD_OPTION_CONNECTION_LIMIT, CLIENTS_MOST + 1u,
+		MHD_OPTION_CONNECTION_TIMEOUT, server.options->timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
 		MHD_OPTION_NOTIFY_CONNECTION, meet, NULL,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -280,21 +280,44 @@ static int shorter(int a, int b)
 	return a < 0 ? b : b < 0 ? a : a < b ? a : b;
 }
 
+static int timeout_ms(int watchdog_ms)
+{
+	MHD_UNSIGNED_LONG_LONG wait;
+	int ms = MHD_get_timeout(server.daemon, &wait) == MHD_YES ? (wait < INT_MAX ? (int)wait : INT_MAX) : -1;
+
+	return shorter(shorter(ms, watchdog_ms), server.count ? TICK_MS : -1);
+}
+
+/*
+ * By select(2): there are few clients, and what is there to be read is told again until it is read. With
+ * epoll(7) the library does not hear of the end of a client that came with its last bytes.
+ */
 static void loop(int signals)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server.daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	struct pollfd fds[] = { { .fd = info->epoll_fd, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
-	int watchdog_ms = notify_watchdog_ms(), clients = 0;
+	int watchdog_ms = notify_watchdog_ms();
 
-	while (!fds[1].revents) {
-		MHD_UNSIGNED_LONG_LONG wait;
-		int ms = MHD_get_timeout(server.daemon, &wait) == MHD_YES ? (wait < INT_MAX ? (int)wait : INT_MAX) : -1;
+	for (;;) {
+		int ms = timeout_ms(watchdog_ms), most = signals;
+		struct timeval wait = { ms / 1000, ms % 1000 * 1000L };
+		fd_set in, out, except;
 
-		ms = shorter(shorter(ms, watchdog_ms), clients ? TICK_MS : -1);
-		if (poll(fds, 2, ms) < 0 && errno != EINTR)
+		FD_ZERO(&in);
+		FD_ZERO(&out);
+		FD_ZERO(&except);
+		if (MHD_get_fdset(server.daemon, &in, &out, &except, &most) != MHD_YES)
 			return;
-		MHD_run(server.daemon);
-		clients = look_after_clients();
+		FD_SET(signals, &in);
+		if (server.count == CLIENTS_MOST)	/* others wait; the library would turn them away */
+			FD_CLR(server.fd, &in);
+		if (select(most + 1, &in, &out, &except, ms < 0 ? NULL : &wait) < 0) {
+			if (errno != EINTR)
+				return;
+			continue;
+		}
+		if (FD_ISSET(signals, &in))
+			return;
+		MHD_run_from_select(server.daemon, &in, &out, &except);
+		look_after_clients();
 		if (watchdog_ms >= 0)
 			notify_send("WATCHDOG=1");
 	}
@@ -313,15 +336,15 @@ static int open_signals(void)
 
 int export_serve(const struct export_options *options)
 {
-	int signals = open_signals(), fd;
+	int signals = open_signals();
 
 	server.options = options;
 	if (signals < 0)
 		return tool_failed("signalfd", -errno);
-	fd = listen_on(options->listen, BACKLOG);
-	if (fd < 0 || export_prepare(options, &server.table) < 0)
+	server.fd = listen_on(options->listen, BACKLOG);
+	if (server.fd < 0 || export_prepare(options, &server.table) < 0)
 		return TOOL_FAILED;
-	if (start(fd) < 0)
+	if (start() < 0)
 		return tool_failed("libmicrohttpd", -ENOMEM);
 	notify_send("READY=1");
 	loop(signals);

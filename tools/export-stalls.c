@@ -12,30 +12,46 @@
 static struct cgtune_probe *probe;
 static uint64_t looked_ns;
 
-/* A probe that was stopped, or whose pins somebody removed, counts no longer: another may have been started. */
-static bool has_ended(const struct cgtune_probe_state *state)
-{
-	return state->stopped_ns || !state->pinned;
-}
-
-void export_stalls_look(const char *bpffs, struct export_table *table)
+/* Whether there is none that counts; -EACCES: this user cannot tell any more. */
+static int reopen(const char *bpffs, struct cgtune_probe_state *state)
 {
 	struct cgtune_probe_options options = { .size = sizeof(options), .bpffs = bpffs };
+	struct cgtune_probe *other = NULL;
+	int r = cgtune_probe_open(&options, &other);
+
+	if (r == 0)
+		r = cgtune_probe_state(other, state);
+	if (r < 0 || state->stopped_ns) {
+		cgtune_probe_close(other);
+		return r < 0 ? r : -ENOENT;
+	}
+	cgtune_probe_close(probe);
+	probe = other;
+	return 0;
+}
+
+/* One that was stopped counts no longer, nor one whose pins somebody removed: another may have been started. */
+void export_stalls_look(const char *bpffs, struct export_table *table)
+{
 	uint64_t now = export_now_ns();
+	int r = 0;
 
 	table->state = (struct cgtune_probe_state){ .size = sizeof(table->state) };
-	if (probe && (cgtune_probe_state(probe, &table->state) < 0 || has_ended(&table->state)))
+	if (probe && cgtune_probe_state(probe, &table->state) < 0)
 		export_stalls_close();
-	if (!probe && (!looked_ns || now - looked_ns > LOOK_NS)) {
+	if ((!probe || table->state.stopped_ns || !table->state.pinned) && (!looked_ns || now - looked_ns > LOOK_NS)) {
 		looked_ns = now;
-		if (cgtune_probe_open(&options, &probe) < 0 || cgtune_probe_state(probe, &table->state) < 0 ||
-		    has_ended(&table->state))
-			export_stalls_close();
+		r = reopen(bpffs, &table->state);
 	}
+	if (r == -ENOENT || (probe && table->state.stopped_ns))
+		export_stalls_close();
 	table->has_state = probe != NULL;
 	table->rung = probe ? cgtune_probe_rung_name(table->state.rung) : "none";
-	if (probe)
+	/* Once, so that it stays the same whatever the two clocks do. */
+	if (probe && table->loaded_ns != table->state.loaded_ns) {
+		table->loaded_ns = table->state.loaded_ns;
 		table->loaded_ms = table->taken_ms - (table->taken_ns - table->state.loaded_ns) / 1000000;
+	}
 }
 
 static void take_sleeps(const struct export_table *table, struct export_group *group)

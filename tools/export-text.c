@@ -8,11 +8,13 @@
 
 #define ROOM_FIRST 65536
 
-static bool make_room(struct export_text *text, size_t n)
+bool export_text_room(struct export_text *text, size_t n)
 {
 	size_t room = text->room ? text->room : ROOM_FIRST;
 	char *data;
 
+	if (text->failed)
+		return false;
 	while (room - text->size < n)
 		room *= 2;
 	data = room == text->room ? text->data : realloc(text->data, room);
@@ -23,15 +25,6 @@ static bool make_room(struct export_text *text, size_t n)
 	text->data = data;
 	text->room = room;
 	return true;
-}
-
-void export_text_add(struct export_text *text, const void *bytes, size_t n)
-{
-	if (text->failed || (text->room - text->size < n && !make_room(text, n)))
-		return;
-	if (n)
-		memcpy(text->data + text->size, bytes, n);
-	text->size += n;
 }
 
 void export_text_string(struct export_text *text, const char *string)

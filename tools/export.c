@@ -6,8 +6,9 @@
  * other subcommand takes to start.
  */
 #include "export.h"
+#include "notify.h"
+#include "privilege.h"
 #include "tool.h"
-#include "user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 
 enum {
 	KEY_LISTEN = 256, KEY_TEXTFILE, KEY_ONCE, KEY_INTERVAL, KEY_CGROUP, KEY_DEPTH, KEY_NAME, KEY_EXCEPT, KEY_USER,
-	KEY_FILES, KEY_CREATED, KEY_BPFFS,
+	KEY_FILES, KEY_CREATED, KEY_BPFFS, KEY_TIMEOUT,
 };
 
 static const struct argp_option options[] = {
@@ -33,10 +34,11 @@ static const struct argp_option options[] = {
 	{ "except", KEY_EXCEPT, "REGEX", 0, "whose path does not match", 2 },
 	{ NULL, 0, NULL, 0, "How:", 3 },
 	{ "user", KEY_USER, "NAME", 0, "become this user when what needs privilege is open: the socket, the kernel's iterator "
-	  "of cgroups, the probe", 3 },
+	  "of cgroups, the probe, so start that first; default with --listen, for root: nobody", 3 },
 	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 3 },
 	{ "created", KEY_CREATED, NULL, 0, "in OpenMetrics tell since when counters count, where that is known: one more sample "
 	  "each, which is a series of its own to a Prometheus without created-timestamp-zero-ingestion", 3 },
+	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "for a client to ask, and again to take the answer, 1 to 3600; default 10", 3 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "the BPF file system that the probe is in; default /sys/fs/bpf", 3 },
 	{ 0 },
 };
@@ -64,13 +66,13 @@ static regex_t *compile(const char *text)
 	return regex;
 }
 
-static double parse_interval(const char *text)
+static double parse_seconds(const char *text, double most, const char *wants)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
-	if (end == text || *end || !(seconds >= 1 && seconds <= 86400))
-		tool_usage(text, "--interval wants seconds from 1 to 86400");
+	if (end == text || *end || !(seconds >= 1 && seconds <= most))
+		tool_usage(text, wants);
 	return seconds;
 }
 
@@ -121,7 +123,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		to->once = true;
 		return 0;
 	case KEY_INTERVAL:
-		to->interval_s = parse_interval(argument);
+		to->interval_s = parse_seconds(argument, 86400, "--interval wants seconds from 1 to 86400");
+		return 0;
+	case KEY_TIMEOUT:
+		to->timeout_s = (unsigned)parse_seconds(argument, 3600, "--timeout wants seconds from 1 to 3600");
 		return 0;
 	case KEY_USER:
 		to->user = argument;
@@ -147,13 +152,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 int export_prepare(const struct export_options *to, struct export_table *table)
 {
-	struct user user;
-	int r = to->user ? user_find(to->user, &user) : 0;
+	int r;
 
-	if (r < 0) {
-		fprintf(stderr, "cgtune: --user: %s: no such user\n", to->user);
-		return -1;
-	}
+	notify_open();
 	if (!to->files)
 		export_walk_open();
 	r = export_table_refresh(table, to);
@@ -161,20 +162,19 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 		tool_failed("the cgroups", r);
 		return -1;
 	}
-	if (to->user)
-		r = user_become(&user);
-	if (r < 0)
-		tool_failed("--user", r);
-	return r;
+	/* A file is for its owner's folder, which nobody's is not. */
+	return (to->listen || to->user) && privilege_drop(to->user) ? -1 : 0;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
-	struct export_options to = { .interval_s = 15, .filter = { .depth = EXPORT_DEPTH_ALL } };
-	static char name[] = "cgtune export";
+	struct export_options to = { .interval_s = 15, .timeout_s = 10, .filter = { .depth = EXPORT_DEPTH_ALL } };
+	static char name[] = "cgtune export", version[64];
 	int status;
 
+	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
+	argp_program_version = version;
 	argv[0] = name;
 	tool_parse(&argp, argc, argv, &to);
 	status = to.listen ? export_serve(&to) : export_write_file(&to);

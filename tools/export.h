@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define EXPORT_DEPTH_ALL UINT_MAX
 
@@ -22,7 +23,17 @@ struct export_text {
 	bool failed;			/* there was no memory for all of it */
 };
 
-void export_text_add(struct export_text *text, const void *bytes, size_t n);
+/* Room for n bytes more; false: there is none. */
+bool export_text_room(struct export_text *text, size_t n);
+
+static inline void export_text_add(struct export_text *text, const void *bytes, size_t n)
+{
+	if (!n || (text->room - text->size < n && !export_text_room(text, n)))
+		return;
+	memcpy(text->data + text->size, bytes, n);
+	text->size += n;
+}
+
 void export_text_string(struct export_text *text, const char *string);
 void export_text_number(struct export_text *text, uint64_t n);
 /* Nanoseconds as seconds: every digit, none of them made up by a floating-point number. */
@@ -92,7 +103,7 @@ struct export_table {
 	bool has_state;
 	uint64_t taken_ns;		/* CLOCK_MONOTONIC of the look */
 	uint64_t taken_ms;		/* CLOCK_REALTIME of it */
-	uint64_t loaded_ms;		/* of the probe's start */
+	uint64_t loaded_ns, loaded_ms;	/* of the probe's start, by both clocks */
 	uint32_t cpu_hierarchy, memory_hierarchy;
 	uint64_t hidden;		/* groups that the filter leaves out */
 };
@@ -101,6 +112,7 @@ struct export_options {
 	const char *listen, *textfile, *user, *bpffs, *name, *except;
 	struct export_filter filter;
 	double interval_s;
+	unsigned timeout_s;		/* for a client to ask, and to take the answer */
 	bool once, files, created;
 };
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* run-cgroup - make, enter and remove the cgroup of a command, by libcgroup */
 #include "run.h"
+#include "groups.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libcgroup.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
 #include <time.h>
@@ -82,18 +86,65 @@ static bool is_same_mount(const struct group_controller *c)
 	return same;
 }
 
+/* The cgroup that holds it, by no symbolic link where the kernel can say so (openat2(2), Linux 5.6). A descriptor; or -errno. */
+static int open_parent(const char *dir)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	char parent[PATH_MAX];
+	struct statfs fs;
+	int fd;
+
+	snprintf(parent, sizeof(parent), "%.*s/", (int)(strrchr(dir, '/') - dir), dir);
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, parent, &how, sizeof(how));
+	if (fd < 0 && errno == ENOSYS)
+		fd = open(parent, (int)how.flags);
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+/* Nothing but a cgroup: a record may be old. */
+static int remove_dir(const char *dir)
+{
+	int fd = open_parent(dir), r;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = unlinkat(fd, strrchr(dir, '/') + 1, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+static int make_dir(const char *dir)
+{
+	int fd = *dir ? open_parent(dir) : -ENAMETOOLONG, r;
+
+	if (fd < 0)
+		return fd;
+	r = mkdirat(fd, strrchr(dir, '/') + 1, 0755) < 0 ? -errno : 0;
+	close(fd);
+	return r;
+}
+
 /* libcgroup does not tell a directory that it made from one that was there, so they are made here first. */
 static int make_dirs(const struct group *group)
 {
 	for (unsigned i = 0; i < group->controllers; i++) {
 		const struct group_controller *c = &group->controller[i];
 
-		if (!group_is_first(group, i) || mkdir(c->dir, 0755) == 0)
+		int r = group_is_first(group, i) ? make_dir(c->dir) : 0;
+
+		if (r == 0)
 			continue;
-		run_failed(c->dir, errno == EEXIST ? "is there already" : "cannot be made: %s", strerror(errno));
+		run_failed(c->dir, r == -EEXIST ? "is there already" : "cannot be made: %s", strerror(-r));
 		for (unsigned k = 0; k < i; k++)
 			if (group_is_first(group, k))
-				rmdir(group->controller[k].dir);
+				remove_dir(group->controller[k].dir);
 		return RUN_FAILED;
 	}
 	return 0;
@@ -124,7 +175,7 @@ static int set_value(const struct group *group, const struct group_value *value)
 
 int group_make(const struct group *group)
 {
-	int r = cgroup_init();
+	int r = groups_begin();
 
 	if (r)
 		return run_failed("libcgroup", "%s", cgroup_strerror(r));
@@ -161,18 +212,6 @@ int group_attach(const struct group *group, char *what, size_t size)
 		}
 	}
 	return 0;
-}
-
-/* Nothing but a cgroup: a record may be old. */
-static int remove_dir(const char *dir)
-{
-	struct statfs fs;
-
-	if (statfs(dir, &fs) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC)
-		return -EINVAL;
-	return rmdir(dir) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* By rmdir(2), as libcgroup answers a removal on v2 with an error, and moves processes out. */

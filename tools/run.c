@@ -229,7 +229,7 @@ static int dry_run(const struct run_options *run, const struct group *group)
 	for (unsigned i = 0; i < group->controllers; i++)
 		if (group_is_first(group, i))
 			printf("rmdir %s\n", group->controller[i].dir);
-	return fflush(stdout) != 0 ? run_failed("standard output", "%s", strerror(errno)) : 0;
+	return tool_flush();
 }
 
 static bool exists(const struct group *group)
@@ -358,6 +358,8 @@ int tool_run(int argc, char **argv)
 	int r;
 
 	tool_usage_status = RUN_FAILED;
+	if (getuid() != geteuid() || getgid() != getegid())
+		return run_failed("run", "this is a setuid program, and the command would have its rights");
 	tool_parse(&argp, argc, argv, &arguments);
 	if (arguments.gc)
 		return record_gc();

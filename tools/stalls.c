@@ -166,6 +166,7 @@ static int find_subject(const struct arguments *arguments, const struct groups *
 {
 	static char paths[2][4096];
 	struct groups memory;
+	bool has_memory;
 	int r;
 
 	*ret = (struct stalls_subject){ arguments->cgroup, arguments->cgroup };
@@ -175,10 +176,11 @@ static int find_subject(const struct arguments *arguments, const struct groups *
 	if (r < 0)
 		return r;
 	ret->cpu_path = paths[0];
-	if (groups_find("memory", &memory) == 0 &&
+	r = groups_look_for("memory", &memory, &has_memory);
+	if (has_memory &&
 	    groups_of_process(&memory, arguments->pid, paths[1], sizeof(paths[1])) == 0)
 		ret->memory_path = paths[1];
-	return 0;
+	return r;
 }
 
 int tool_stalls(int argc, char **argv)

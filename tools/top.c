@@ -1,38 +1,66 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* top - `cgtune top`: what each cgroup may use, uses, and is kept from, over an interval */
-#include "rows.h"
+#include "top.h"
 #include "tool.h"
-#include "tool-json.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LINES_NONE 0			/* of output that is no terminal: all */
-
-enum { KEY_ONCE = 256, KEY_JSON, KEY_INTERVAL, KEY_FILES };
-
-struct arguments {
-	bool once, json, files;
-	double interval;		/* seconds */
-};
+enum { KEY_ONCE = 256, KEY_JSON, KEY_INTERVAL, KEY_FILES, KEY_SORT, KEY_FILTER, KEY_TREE, KEY_BPFFS, KEY_PLAIN };
 
 static const struct argp_option options[] = {
 	{ "once", KEY_ONCE, NULL, 0, "print one table of one interval, and end", 0 },
 	{ "json", KEY_JSON, NULL, 0, "print one JSON object for each interval", 0 },
+	{ "plain", KEY_PLAIN, NULL, 0, "print a table at each interval, on a terminal, too", 0 },
+	{ "interval", KEY_INTERVAL, "SECONDS", 0, "0.1 to 3600; default 1. It is stretched so that at most 5 % of a CPU is used", 0 },
+	{ "sort", KEY_SORT, "COLUMN", 0, "by this column, largest first; -COLUMN: the other way round. Default: STOPPED, and what is equal by USE", 0 },
+	{ "filter", KEY_FILTER, "TEXT", 0, "only cgroups with TEXT in their path, in any case", 0 },
+	{ "tree", KEY_TREE, NULL, 0, "each cgroup below its parent", 0 },
 	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 0 },
-	{ "interval", KEY_INTERVAL, "SECONDS", 0, "0.1 to 3600; default 1", 0 },
+	{ "bpffs", KEY_BPFFS, "DIR", 0, "the BPF file system that the probe is in; default /sys/fs/bpf", 0 },
 	{ 0 },
 };
 
+struct input {
+	struct top_arguments arguments;
+	bool plain;
+};
+
+static void take_sort(const char *argument, struct top_view *view)
+{
+	view->reverse = *argument == '-';
+	view->sort = top_column_find(argument + view->reverse);
+	if (view->sort < 0)
+		tool_usage(argument, "--sort wants QUOTA, USE, THR%, STOPPED, WALL, STALLS, MEMORY, MEM%, HIGH, LIMIT, HIGHS, "
+			   "MAXES, KILLS or CGROUP");
+}
+
+static void take_filter(const char *argument, struct top_view *view)
+{
+	if (strlen(argument) >= sizeof(view->filter))
+		tool_usage(argument, "--filter wants at most 255 bytes");
+	snprintf(view->filter, sizeof(view->filter), "%s", argument);
+}
+
+static double take_interval(const char *argument)
+{
+	char *end;
+	double seconds = strtod(argument, &end);
+
+	if (end == argument || *end || !(seconds >= 0.1 && seconds <= 3600))
+		tool_usage(argument, "--interval wants seconds from 0.1 to 3600");
+	return seconds;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-	struct arguments *arguments = state->input;
-	char *end;
+	struct input *input = state->input;
+	struct top_arguments *arguments = &input->arguments;
 
 	switch (key) {
 	case KEY_ONCE:
@@ -41,13 +69,26 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_JSON:
 		arguments->json = true;
 		return 0;
+	case KEY_PLAIN:
+		input->plain = true;
+		return 0;
 	case KEY_FILES:
 		arguments->files = true;
 		return 0;
+	case KEY_TREE:
+		arguments->view.tree = true;
+		return 0;
+	case KEY_SORT:
+		take_sort(argument, &arguments->view);
+		return 0;
+	case KEY_FILTER:
+		take_filter(argument, &arguments->view);
+		return 0;
+	case KEY_BPFFS:
+		arguments->bpffs = argument;
+		return 0;
 	case KEY_INTERVAL:
-		arguments->interval = strtod(argument, &end);
-		if (end == argument || *end || !(arguments->interval >= 0.1 && arguments->interval <= 3600))
-			tool_usage(argument, "--interval wants seconds from 0.1 to 3600");
+		arguments->interval = take_interval(argument);
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "top takes no argument");
@@ -56,249 +97,88 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	}
 }
 
-/* A cgroup over the interval; a number below 0, or CGTUNE_UNKNOWN: not known. */
-struct line {
-	const struct row *row;
-	double quota, use, share, throttled_s;
-	uint64_t throttled_ns, high, max, kills;
-};
-
-static uint64_t between(uint64_t old, uint64_t new)
+static int print(const struct top_sampler *sampler)
 {
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
-}
+	const struct top_arguments *arguments = sampler->arguments;
+	struct top_table table;
+	int r = top_table_make(&sampler->old, &sampler->new, &arguments->view, &table);
 
-static double ratio(uint64_t part, uint64_t whole)
-{
-	return part == CGTUNE_UNKNOWN || whole == CGTUNE_UNKNOWN || !whole ? -1 : (double)part / (double)whole;
-}
-
-/* A cgroup that was not there before has no interval. */
-static void make_line(const struct row *old, const struct row *new, uint64_t ns, struct line *ret)
-{
-	static const struct row_cpu no_cpu = {
-		CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN, CGTUNE_UNKNOWN,
-	};
-	const struct row_cpu *before = old ? &old->cpu : &no_cpu, *now = &new->cpu;
-
-	*ret = (struct line){
-		.row = new, .quota = -1,
-		.use = ratio(between(before->used_ns, now->used_ns), ns),
-		.share = ratio(between(before->throttled, now->throttled), between(before->periods, now->periods)),
-		.throttled_ns = between(before->throttled_ns, now->throttled_ns),
-		.high = old ? between(old->memory.high_events, new->memory.high_events) : CGTUNE_UNKNOWN,
-		.max = old ? between(old->memory.max_events, new->memory.max_events) : CGTUNE_UNKNOWN,
-		.kills = old ? between(old->memory.oom_kills, new->memory.oom_kills) : CGTUNE_UNKNOWN,
-	};
-	if (now->quota_us != CGTUNE_UNKNOWN && now->period_us)
-		ret->quota = ratio(now->quota_us, now->period_us);
-}
-
-static uint64_t or_zero(uint64_t n)
-{
-	return n == CGTUNE_UNKNOWN ? 0 : n;
-}
-
-/* Most stopped first, then who uses most. */
-static int by_need(const void *a, const void *b)
-{
-	const struct line *x = a, *y = b;
-	uint64_t m = or_zero(x->throttled_ns), n = or_zero(y->throttled_ns);
-
-	if (m != n)
-		return m < n ? 1 : -1;
-	if (x->use < y->use || x->use > y->use)
-		return x->use < y->use ? 1 : -1;
-	return strcmp(x->row->path, y->row->path);
-}
-
-static const char *figure(double n, int decimals, char room[32])
-{
-	if (n < 0)
-		return "-";
-	snprintf(room, 32, "%.*f", decimals, n);
-	return room;
-}
-
-static const char *bytes(uint64_t n, char room[32])
-{
-	return n == CGTUNE_UNKNOWN ? "-" : tool_bytes(n, room);
-}
-
-static const char *count(uint64_t n, char room[32])
-{
-	if (n == CGTUNE_UNKNOWN)
-		return "-";
-	snprintf(room, 32, "%" PRIu64, n);
-	return room;
-}
-
-static void print_table(const struct line *lines, size_t n, unsigned most)
-{
-	char a[32], b[32], c[32], d[32], e[32], f[32], g[32], h[32], i[32], j[32];
-
-	printf("%7s %7s %6s %9s %10s %10s %10s %6s %6s %5s  %s\n", "QUOTA", "USE", "THR%", "STOPPED", "MEMORY", "HIGH",
-	       "LIMIT", "HIGHS", "MAXES", "KILLS", "CGROUP");
-	for (size_t k = 0; k < n && (most == LINES_NONE || k < most); k++) {
-		const struct line *l = &lines[k];
-		const struct row_memory *m = &l->row->memory;
-
-		printf("%7s %7s %6s %9s %10s %10s %10s %6s %6s %5s  ", figure(l->quota, 2, a), figure(l->use, 2, b),
-		       figure(l->share * 100, 0, c), l->throttled_ns == CGTUNE_UNKNOWN ? "-" : tool_seconds(l->throttled_ns, d),
-		       bytes(m->current, e), bytes(m->high, f), bytes(m->limit, g), count(l->high, h), count(l->max, i),
-		       count(l->kills, j));
-		tool_print_safe(stdout, l->row->path);
+	if (r < 0)
+		return r;
+	(arguments->json ? top_print_json : top_print_table)(sampler, &table);
+	top_table_free(&table);
+	if (!arguments->json && !arguments->once)
 		putchar('\n');
-	}
+	return tool_flush() == TOOL_DONE ? 0 : -EIO;
 }
 
-static struct json_object *json_number(uint64_t n)
+static void sleep_until(uint64_t ns)
 {
-	return n == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(n);
+	const struct timespec due = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR)
+		;
 }
 
-static struct json_object *json_fraction(double n)
+static int watch(struct top_sampler *sampler)
 {
-	char text[32];
-
-	if (n < 0)
-		return NULL;
-	snprintf(text, sizeof(text), "%.6g", n);
-	return json_object_new_double_s(n, text);
-}
-
-static void add(struct json_object *object, const char *name, struct json_object *value)
-{
-	json_object_object_add(object, name, value);
-}
-
-static struct json_object *json_line(const struct line *l)
-{
-	struct json_object *object = json_object_new_object(), *memory = json_object_new_object(),
-		*events = json_object_new_object();
-	double seconds = l->throttled_ns == CGTUNE_UNKNOWN ? -1 : (double)l->throttled_ns / 1e9;
-
-	add(object, "path", tool_json_string(l->row->path));
-	add(object, "id", json_object_new_uint64(l->row->id));
-	add(object, "hierarchy", json_object_new_uint64(l->row->hierarchy));
-	add(object, "quota", json_fraction(l->quota));
-	add(object, "use", json_fraction(l->use));
-	add(object, "throttled_share", json_fraction(l->share));
-	add(object, "throttled_seconds", json_fraction(seconds));
-	add(memory, "current", json_number(l->row->memory.current));
-	add(memory, "limit", json_number(l->row->memory.limit));
-	add(memory, "high", json_number(l->row->memory.high));
-	add(object, "memory", memory);
-	add(events, "high", json_number(l->high));
-	add(events, "max", json_number(l->max));
-	add(events, "oom_kill", json_number(l->kills));
-	add(object, "events", events);
-	return object;
-}
-
-static void print_json(const struct line *lines, size_t n, uint64_t ns, bool walked)
-{
-	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
-
-	add(object, "source", json_object_new_string(walked ? "iter" : "stat"));
-	add(object, "interval", json_fraction((double)ns / 1e9));
-	for (size_t i = 0; i < n; i++)
-		json_object_array_add(groups, json_line(&lines[i]));
-	add(object, "groups", groups);
-	tool_json_print(object);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* Rows that a terminal has for groups. */
-static unsigned room_for_lines(void)
-{
-	struct winsize size;
-
-	if (!isatty(1) || ioctl(1, TIOCGWINSZ, &size) < 0 || size.ws_row < 4)
-		return LINES_NONE;
-	return size.ws_row - 3u;
-}
-
-static void print(const struct arguments *arguments, const struct line *lines, size_t n, uint64_t ns, bool walked)
-{
-	bool screen = isatty(1) && !arguments->once && !arguments->json;
-
-	if (arguments->json) {
-		print_json(lines, n, ns, walked);
-		return;
-	}
-	if (screen)
-		fputs("\033[H\033[J", stdout);		/* home, and clear what is below */
-	printf("%zu cgroups over %.1f s, from %s\n", n, (double)ns / 1e9,
-	       walked ? "the kernel's iterator of cgroups" : "cpu.stat and memory's files");
-	print_table(lines, n, screen ? room_for_lines() : LINES_NONE);
-	if (!arguments->once && !screen)
-		putchar('\n');
-}
-
-static int show(const struct arguments *arguments, const struct rows *old, const struct rows *new, uint64_t ns,
-		bool walked)
-{
-	struct line *lines = calloc(new->count ? new->count : 1, sizeof(*lines));
-
-	if (!lines)
-		return -ENOMEM;
-	for (size_t i = 0; i < new->count; i++) {
-		const struct row *before = rows_find(old, new->rows[i].path);
-
-		make_line(before && before->id == new->rows[i].id ? before : NULL, &new->rows[i], ns, &lines[i]);
-	}
-	qsort(lines, new->count, sizeof(*lines), by_need);
-	print(arguments, lines, new->count, ns, walked);
-	free(lines);
-	return fflush(stdout) == 0 ? 0 : -EIO;
-}
-
-static int watch(const struct arguments *arguments)
-{
-	struct timespec interval = {
-		(time_t)arguments->interval, (long)((arguments->interval - (double)(time_t)arguments->interval) * 1e9),
-	};
-	const struct rows_source *source = arguments->files ? NULL : rows_walk_open();
-	struct rows old = { .rows = NULL }, new;
-	uint64_t before = now_ns(), now;
-	int r = rows_read(source, &old);
+	int r = 0;
 
 	while (r == 0) {
-		nanosleep(&interval, NULL);
-		now = now_ns();
-		r = rows_read(source, &new);
-		if (r < 0)
-			break;
-		r = show(arguments, &old, &new, now - before, source != NULL);
-		rows_free(&old);
-		old = new;
-		before = now;
-		if (arguments->once)
+		sleep_until(sampler->arguments->once ? sampler->new.taken_ns + sampler->interval_ns : top_sampler_due(sampler));
+		r = top_sampler_take(sampler);
+		if (r == 0)
+			r = print(sampler);
+		if (sampler->arguments->once)
 			break;
 	}
-	if (old.rows)
-		rows_free(&old);
 	return r;
+}
+
+/* As the shell is told of a program that did not care for the signal. */
+static int die_of(int number)
+{
+	signal(number, SIG_DFL);
+	raise(number);
+	return 128 + number;
+}
+
+static int show(struct top_sampler *sampler, bool plain)
+{
+	char why[256];
+	int r = -ENOTTY;
+
+	if (!plain && !sampler->arguments->once && !sampler->arguments->json && isatty(1)) {
+		r = top_screen(sampler, why, sizeof(why));
+		if (r == -ENOTTY)
+			fprintf(stderr, "cgtune: top: no screen, as %s: a table at each interval\n", why);
+	}
+	return r == -ENOTTY ? watch(sampler) : r;
 }
 
 int tool_top(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL, "Print, at each interval, what each cgroup may use, uses, and for how long limits stopped "
-		"it; those that were stopped longest first.", NULL, NULL, NULL,
+		options, parse, NULL, "Show what each cgroup may use, uses, and for how long limits stopped it: on a terminal as a "
+		"live screen, of which h is the help; else as a table at each interval.\v"
+		"QUOTA, USE: CPUs. THR%: periods in which it was stopped by its own quota, of all. STOPPED: time of that, summed over "
+		"CPUs. WALL: time in which a CPU of it was stopped at all; STALLS: its stops by length, below 256 us, 512 us, 1 ms and "
+		"so on to above 262 ms; both by `cgtune probe start`. MEM%: of HIGH or LIMIT, whichever is lower. HIGHS, MAXES, "
+		"KILLS: reclaims because of memory.high, because of the limit, and OOM kills.\n\n"
+		"What is not known is -. NO_COLOR turns colours off. Keys are in the help of the screen.", NULL, NULL, NULL,
 	};
-	struct arguments arguments = { .interval = 1 };
+	struct input input = { .arguments = { .interval = 1, .view.sort = TOP_STOPPED } };
+	struct top_sampler sampler;
 	int r;
 
-	tool_parse(&argp, argc, argv, &arguments);
-	r = watch(&arguments);
-	return r < 0 ? tool_failed(r == -EIO ? "standard output" : "the cgroups", r) : TOOL_DONE;
+	tool_parse(&argp, argc, argv, &input);
+	setlocale(LC_CTYPE, "");
+	r = top_sampler_open(&sampler, &input.arguments);
+	if (r == 0) {
+		r = show(&sampler, input.plain);
+		top_sampler_close(&sampler);
+	}
+	if (r > 0)
+		return die_of(r);
+	return r < 0 && tool_flush() == TOOL_DONE ? tool_failed("the cgroups", r) : tool_flush();
 }

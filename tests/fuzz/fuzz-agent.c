@@ -26,6 +26,12 @@ int tool_failed(const char *what, int error)
 	return TOOL_FAILED;
 }
 
+int privilege_drop(const char *user)
+{
+	CLAIM(!user || *user);
+	return TOOL_DONE;
+}
+
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
 	argp_parse(argp, argc, argv, 0, NULL, input);
