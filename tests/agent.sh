@@ -81,7 +81,7 @@ is_gone() {
 scarce() {
 	rm -f "$tmp/scarce"
 	# Those that the test driver has open count, too.
-	(ulimit -n "$1" && exec "$cgtune" agent --multiplier 5 --listen :0 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-) \
+	(exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- && ulimit -n "$1" && exec "$cgtune" agent --multiplier 5 --listen :0) \
 		>"$tmp/scarce" 2>"$tmp/scarce.err" &
 	scarce_pid=$!
 	pids="$pids $scarce_pid"
