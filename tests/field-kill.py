@@ -88,7 +88,14 @@ class Probe:
         return any(re.match("cgtune-.*-(new|old)-", name) for name in os.listdir(bpffs))
 
     def round(self):
-        status = kill_sometime(start("probe", "start", "--bpffs", bpffs), self.usual, self.half_way)
+        victim = start("probe", "start", "--bpffs", bpffs)
+        if self.published == 0:
+            # One at least is to go on: that is looked at.
+            eventually(lambda: os.path.exists(f"{bpffs}/cgtune-1"), "probe start publishes")
+            victim.kill()
+            status = victim.wait()
+        else:
+            status = kill_sometime(victim, self.usual, self.half_way)
         if os.path.exists(f"{bpffs}/cgtune-1"):
             self.published += 1
             said = call("probe", "status", "--bpffs", bpffs)
