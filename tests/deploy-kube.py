@@ -3,8 +3,9 @@
 """deploy-kube.py - the Kubernetes files of examples/deploy against the API: fields, types, and what names what
 
     deploy-kube.py check FILE...              a line for each thing that is wrong, and then exit status 3
-    deploy-kube.py pod FILE KIND [EDIT...]    the pod of an object, as YAML, for podman: emptyDir=PATH, a folder of this machine
-                                              for it; CONTAINER=JSON, another command; without=FIELD of containers
+    deploy-kube.py pod FILE KIND PART [EDIT...]
+                                              the pod of an object, as YAML, for podman, with its containers (main) or its
+                                              init containers (init): emptyDir=PATH, a folder of this machine for it; CONTAINER=JSON, another command; without=FIELD of containers
     deploy-kube.py prestop FILE               what the DaemonSet's container runs before it ends
     deploy-kube.py env FILE CPU_MILLI MEMORY  the environment of a pod as the kubelet makes it of its limits
 """
@@ -222,12 +223,15 @@ def check(paths):
     sys.exit(3 if problems else 0)
 
 
-def print_pod(path, kind, *edits):
+def print_pod(path, kind, part, *edits):
     pod = next(dict(pod_of(thing), apiVersion="v1", kind="Pod", name=thing["metadata"]["name"])
                for thing in load(path) if thing["kind"] == kind)
     pod["metadata"] = dict(pod.get("metadata", {}), name=pod.pop("name"))
-    # podman 4.3 removes init containers at once otherwise, or fails to, as they have not quite ended.
-    pod["metadata"].setdefault("annotations", {})["io.podman.annotations.init.container.type"] = "always"
+    # podman 4.3 waits for an init container for 20 s when it has ended: the test has those in a pod of their own.
+    pod["spec"]["restartPolicy"] = "Never"
+    first = pod["spec"].pop("initContainers", [])
+    if part == "init":
+        pod["spec"]["containers"] = first
     for what, value in (edit.split("=", 1) for edit in edits):
         for volume in pod["spec"].get("volumes", []):
             if what == "emptyDir" and volume.pop("emptyDir", None):

@@ -30,8 +30,8 @@ cp "$build/libcgtune-preload.so" "$tmp/lib/"
 # podman builds what has the name of an image and is a folder here.
 cd "$tmp/hooks" || exit
 
-# A pod's first container is one that waits, of an image that is here.
-printf '%s\n' '[containers]' 'default_ulimits = [ "nofile=1024:1024", "nproc=1024:1024" ]' '[engine]' \
+# A pod's first container is one that waits, of an image that is here. podman 4.3 does not read seccompProfile.
+printf '%s\n' '[containers]' 'default_ulimits = [ "nofile=1024:1024", "nproc=1024:1024" ]' 'seccomp_profile = "unconfined"' '[engine]' \
 	'infra_image = "localhost/app:1"' >"$tmp/containers.conf"
 export CONTAINERS_CONF="$tmp/containers.conf"
 
@@ -50,7 +50,7 @@ box() {
 
 # shellcheck disable=SC2317
 clean_podman() {
-	pod pod rm -f -t 0 -a
+	pod pod rm -f -a
 	pod rm -f -t 0 -a
 	umount /sys/fs/bpf
 	find /sys/fs/cgroup -depth -type d \( -path "*/$me*" -o -path '*/libpod_parent*' \) -exec rmdir {} \;
@@ -81,7 +81,7 @@ make_images() {
 		mkdir -p "$tmp/rootfs/lib"
 		cp -L "$(echo /lib/ld-musl-*)" "$tmp/rootfs/lib/"
 	fi
-	tar -C "$tmp/rootfs" -c . | pod import -q --change 'CMD ["/bin/busybox", "sleep", "100000"]' - localhost/app:1
+	tar -C "$tmp/rootfs" -c . | pod import -q --change 'CMD ["/bin/busybox", "sh", "-c", "trap exit TERM; sleep 100000 & wait"]' - localhost/app:1
 	sed "s|@[a-z]*@|/nowhere|" "$deploy/image/make-image.in" >"$tmp/make-image"
 	sh "$tmp/make-image" "$build" | pod import -q --change 'ENTRYPOINT ["/bin/cgtune"]' - localhost/cgtune:0.1.0
 } >"$tmp/images.log" 2>&1
@@ -133,13 +133,25 @@ test_hook() {
 	rm "$tmp/hooks/50-cgtune.json"
 }
 
-# play FILE KIND FROM=TO...: the pod of a file of examples/deploy/kubernetes
+# play FILE KIND PART [EDIT...]: the pod of a file of examples/deploy/kubernetes, after the one that was played before
 play() {
 	file=$1
 	shift
 	python3 "$srcdir/tests/deploy-kube.py" pod "$deploy/kubernetes/$file" "$@" >"$tmp/pod.yaml"
+	pod pod rm -f -a >/dev/null 2>&1
 	run pod play kube --network none "$tmp/pod.yaml"
 	[ "$status" = 0 ] || sed 's/^/# /' "$tmp/err"
+}
+
+# play_init FILE KIND [EDIT...]: the init containers, to their end; what the last of them says is in $tmp/out
+play_init() {
+	file=$1 kind=$2
+	shift 2
+	play "$file" "$kind" init "$@"
+	last=$(pod ps -a --format '{{.Names}}' | grep -- "-$init_container\$")
+	pod wait "$last" >"$tmp/init" 2>&1
+	is "its init container ends in order" "$status $(cat "$tmp/init")" "0 0"
+	pod logs "$last" >"$tmp/out" 2>&1
 }
 
 # pod_says CONTAINER PATTERN: in the end
@@ -157,14 +169,17 @@ pod_says() {
 # The application is one that says what it sees. podman 4.3 has no emptyDir, does not put values in place of $(NAME), and
 # wants a network for ports.
 test_app_pods() {
+	init_container=cgtune
 	mkdir -m 777 "$tmp/empty"
-	play app-preload.yaml Deployment emptyDir="$tmp/empty" app='["/bin/nproc"]'
+	play_init app-preload.yaml Deployment emptyDir="$tmp/empty"
+	play app-preload.yaml Deployment main emptyDir="$tmp/empty" app='["/bin/nproc"]'
 	ok "a pod that brings the preload object sees its quota" pod_says app-app '^1$'
-	pod pod rm -f -t 0 app >/dev/null 2>&1
-	play app-preload.yaml Deployment emptyDir="$tmp/empty" app='["/bin/nproc"]' \
-		cgtune='["/bin/sh", "-c", "rm -f /cgtune/*; cp /nowhere /cgtune/ || :"]'
+	rm "$tmp/empty/libcgtune-preload.so"
+	mkdir "$tmp/empty/libcgtune-preload.so"
+	chmod 000 "$tmp/empty/libcgtune-preload.so"
+	play_init app-preload.yaml Deployment emptyDir="$tmp/empty"
+	play app-preload.yaml Deployment main emptyDir="$tmp/empty" app='["/bin/nproc"]'
 	ok "one that cannot starts without it" pod_says app-app "^$(nproc)\$"
-	pod pod rm -f -t 0 app >/dev/null 2>&1
 	set --
 	for variable in $(python3 "$srcdir/tests/deploy-kube.py" env "$deploy/kubernetes/app-downward.yaml" 500 268435456); do
 		set -- "$@" --env "$variable"
@@ -185,10 +200,13 @@ get() {
 
 test_node_pod() {
 	mkdir "$cpu/$me-other"
-	play cgtune.yaml DaemonSet without=ports without=readinessProbe without=livenessProbe
+	init_container=probe
+	play_init cgtune.yaml DaemonSet
 	ok "the pod of the node: its probe is started, or it says that there is none" \
-		pod_says cgtune-probe '^rung|^counting goes by files'
+		grep -Eq '^rung|^counting goes by files' "$tmp/out"
 	started=$("$cgtune" probe status 2>/dev/null | sed -n '1s/^rung \([a-z]*\), .*/\1/p')
+	sed 's/^/# /' "$tmp/out"
+	play cgtune.yaml DaemonSet main without=ports without=readinessProbe without=livenessProbe
 	ok "its exporter listens" pod_says cgtune-export '^listening on 0\.0\.0\.0:9778$'
 	is "and is healthy" "$(get /healthz)" ok
 	get /metrics >"$tmp/metrics"
@@ -198,7 +216,6 @@ test_node_pod() {
 	# shellcheck disable=SC2046 # words of a command
 	run pod exec cgtune-export $(python3 "$srcdir/tests/deploy-kube.py" prestop "$deploy/kubernetes/cgtune.yaml")
 	ok "what it runs before it ends takes the probe away" sh -c '! "$1" probe status >/dev/null 2>&1' - "$cgtune"
-	pod pod rm -f -t 0 cgtune >/dev/null 2>&1
 }
 
 make_images

@@ -58,7 +58,7 @@ static const char *load(void)
 	static char why[256];
 	int r;
 
-	object = bpf_object__open_mem(usdt_program, (size_t)(usdt_program_end - usdt_program), NULL);
+	object = bpf_object__open_mem(usdt_program, (uintptr_t)usdt_program_end - (uintptr_t)usdt_program, NULL);
 	r = object ? bpf_object__load(object) : -errno;
 	if (r == 0)
 		return NULL;

@@ -27,7 +27,7 @@ has_more() {
 
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
-	echo real-limits real-usage real-live real-told real-limiter real-field
+	echo real-limits real-steps real-usage real-live real-told real-limiter real-field
 	is_one_of "$1" "$probe_vms" || return
 	slow=
 	! has_more "$1" || slow="real-throttle real-advise"
