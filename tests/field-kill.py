@@ -70,7 +70,7 @@ def took(*arguments):
 
 def throttles():
     for entry in json.loads(call("stalls", "--json", "--bpffs", bpffs).stdout)["groups"]:
-        if entry["path"].endswith("/" + os.path.basename(group)):
+        if (entry["path"] or "").endswith("/" + os.path.basename(group)):    # null: it is removed
             return entry["throttles"] or 0
     return 0
 
