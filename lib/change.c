@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* change - what differs between two readings, and when the callback is told of it */
 #include "change.h"
+#include "usdt.h"
 #include "util.h"
 
 #include <time.h>
@@ -46,6 +47,7 @@ static void note(struct live *live, int i, uint32_t resource, uint64_t old_limit
 {
 	struct cgtune_change *change = &live->changes[i].change;
 
+	DTRACE_PROBE5(cgtune, limit_change, (uint64_t)resource, old_limit, new_limit, old_value, new_value);
 	if (!live->changes[i].pending)
 		*change = (struct cgtune_change){
 			.size = sizeof(*change), .resource = resource,

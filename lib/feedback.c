@@ -98,6 +98,8 @@ static int sample_read(struct feedback_sample *ret)
 		r = -ENODATA;
 	if (r == 0 && throttle_counts(options, &cpu->group, &ret->counts) < 0)
 		ret->counts.since_ns = 0;
+	if (r == 0)
+		throttle_trace(cpu->throttled, cpu->throttled_ns);
 	if (r == 0 && cpu->used_ns == CGTUNE_UNKNOWN) {
 		cpu->used_ns = 0;
 		if (!options->pid && !options->cgroup) {

@@ -46,7 +46,7 @@ static int full_result(const struct cgtune_limiter *l)
 
 static int refuse(struct limiter_state *s, int result)
 {
-	limiter_count_rejected(s, result);
+	limiter_count_rejected(s, result, 0);
 	return result;
 }
 
@@ -72,7 +72,7 @@ static int admit_dry(struct cgtune_limiter *l, struct limiter_state *s)
 
 	if (limiter_inflight(word) >= limiter_limit(word) &&
 	    is_full(l, s, limiter_inflight(word) - limiter_limit(word)))
-		limiter_count_rejected(s, full_result(l));
+		limiter_count_rejected(s, full_result(l), 0);
 	return 0;
 }
 

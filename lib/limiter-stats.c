@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* limiter-stats - what a limiter has done: counters, waits, the rate of completions, when to come again */
 #include "limiter.h"
+#include "usdt.h"
 #include "util.h"
 
 #include <errno.h>
@@ -30,9 +31,16 @@ _public_ const char *cgtune_limiter_reason(int error)
 	return words[reason_of(error)];
 }
 
-void limiter_count_rejected(struct limiter_state *s, int result)
+void limiter_count_rejected(struct limiter_state *s, int result, uint64_t waited_ns)
 {
+	uint64_t word = atomic_load_explicit(&s->word, memory_order_relaxed);
+	uint64_t limit = limiter_limit(word), inflight = limiter_inflight(word), waiting = s->waiting;
+
 	s->rejected[reason_of(result)]++;
+	if (result == -ETIMEDOUT)
+		DTRACE_PROBE5(cgtune, admit_timeout, s->name, waited_ns, limit, inflight, waiting);
+	else if (result != -ESHUTDOWN)
+		DTRACE_PROBE5(cgtune, admit_full, s->name, (uint64_t)-result, limit, inflight, waiting);
 }
 
 void limiter_count_wait(struct limiter_state *s, uint64_t ns)

@@ -68,7 +68,7 @@ void limiter_settle(struct limiter_state *s, struct cgtune_waiter *w, int result
 		s->waited++;
 		limiter_count_wait(s, util_sub(now, w->since_ns));
 	} else {
-		limiter_count_rejected(s, result);
+		limiter_count_rejected(s, result, util_sub(now, w->since_ns));
 	}
 	if (w->granted) {
 		w->state = LIMITER_SETTLED;

@@ -29,6 +29,7 @@ static void make_ready(struct cgtune_limiter *l)
 	bool slow = atomic_load(&l->closed) || l->options.flags & CGTUNE_LIMITER_DRY_RUN;
 
 	l->state->ready = true;
+	l->state->name = l->name;
 	l->state->seed = limiter_now_ns() | 1;
 	atomic_store_explicit(&l->state->word, (uint64_t)limiter_static_limit(l) << LIMITER_BITS |
 			      (slow ? LIMITER_SLOW : 0), memory_order_relaxed);

@@ -73,6 +73,7 @@ struct limiter_state {
 	_Atomic uint32_t emptied;	/* times that the last one left since it was closed */
 	pthread_mutex_t lock;		/* over all that follows */
 	bool ready;			/* in this process */
+	const char *name;		/* of the limiter, for who traces */
 	uint32_t waiting;
 	struct cgtune_waiter *first[LIMITER_PRIORITIES], *last[LIMITER_PRIORITIES];	/* oldest, newest */
 	struct limiter_batch *batches;
@@ -86,7 +87,7 @@ struct limiter_state {
 	uint64_t window_ns, window_left;
 	uint64_t seed;
 	/* Counters. */
-	uint64_t told, bypassed, waited, cancelled, rejected[LIMITER_REASONS], resized;
+	uint64_t told, bypassed, waited, cancelled, rejected[LIMITER_REASONS + 1], resized;
 	uint64_t wait_ns, wait_hist[CGTUNE_WAIT_SLOTS];
 };
 
@@ -197,7 +198,7 @@ static inline uint32_t limiter_state_of(const struct cgtune_waiter *waiter)
 }
 
 /* limiter-stats.c, with the lock held: */
-void limiter_count_rejected(struct limiter_state *state, int result);
+void limiter_count_rejected(struct limiter_state *state, int result, uint64_t waited_ns);
 void limiter_count_wait(struct limiter_state *state, uint64_t ns);
 uint64_t limiter_completed(const struct limiter_state *state);
 /* Look at the rate of completions; somebody waits. */

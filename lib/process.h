@@ -64,6 +64,7 @@ struct process {
 	struct live live;
 	struct feedback feedback;
 	struct published published;	/* has a lock of its own */
+	_Atomic uint64_t throttled;	/* periods that who traces was told of; throttle.c alone uses it */
 };
 
 /* The state, not locked, perhaps not initialised; NULL: out of memory. */

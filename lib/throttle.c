@@ -4,6 +4,7 @@
 #include "env.h"
 #include "options.h"
 #include "process.h"
+#include "usdt.h"
 #include "util.h"
 
 #include <errno.h>
@@ -50,6 +51,17 @@ int throttle_counts(const struct cgtune_options *options, const struct published
 	if (is_own(options))
 		published_remember(&p->published, r == 0 ? group : NULL);
 	return r;
+}
+
+void throttle_trace(uint64_t throttled, uint64_t throttled_ns)
+{
+	struct process *p = process_state();
+	uint64_t told = p ? atomic_load_explicit(&p->throttled, memory_order_relaxed) : throttled;
+
+	/* It is less in another cgroup. */
+	if (throttled != CGTUNE_UNKNOWN && throttled != told &&
+	    atomic_compare_exchange_strong(&p->throttled, &told, throttled) && throttled > told)
+		DTRACE_PROBE3(cgtune, throttle, throttled - told, throttled, throttled_ns);
 }
 
 static void take_counts(const struct published_counts *counts, struct cgtune_throttle *ret)
@@ -112,7 +124,10 @@ _public_ int cgtune_throttle_read(const struct cgtune_options *theirs, struct cg
 	if (!(options.flags & CGTUNE_MAPPED) || options.flags & CGTUNE_NO_PROBE || !is_own(&options) ||
 	    read_mapped(&throttle) < 0)
 		r = read_files(&options, &throttle);
-	if (r == 0)
-		util_struct_out(ret, &throttle, sizeof(throttle));
-	return r;
+	if (r < 0)
+		return r;
+	if (is_own(&options))
+		throttle_trace(throttle.throttled, throttle.throttled_ns);
+	util_struct_out(ret, &throttle, sizeof(throttle));
+	return 0;
 }

@@ -10,4 +10,7 @@
 int throttle_counts(const struct cgtune_options *options, const struct published_group *group,
 		    struct published_counts *ret);
 
+/* This process's own nr_throttled and throttled time were read: tell who traces of what is new. */
+void throttle_trace(uint64_t throttled, uint64_t throttled_ns);
+
 #endif

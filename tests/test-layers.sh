@@ -7,7 +7,7 @@ srcdir=${srcdir:-.}
 lib=$srcdir/lib
 
 # A file includes files of its own line and of those above.
-layers='util sys sys-arch shared parse grammar cgtune
+layers='util sys sys-arch shared usdt parse grammar cgtune
 file env log names options
 cgroup mount statmount host published
 pass

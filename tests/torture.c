@@ -110,16 +110,15 @@ static bool is_spared(long number, uint64_t first)
 	return (number == SYS_write || number == SYS_writev) && first == STDERR_FILENO;
 }
 
-static void read_path(pid_t id, uint64_t address, struct torture *t)
+static void read_path(pid_t id, uint64_t address, char path[TORTURE_PATH])
 {
-	struct iovec here = { t->path, sizeof(t->path) - 1 }, there = { (void *)(uintptr_t)address, sizeof(t->path) - 1 };
+	struct iovec here = { path, TORTURE_PATH - 1 }, there = { (void *)(uintptr_t)address, TORTURE_PATH - 1 };
 	size_t page = 4096 - address % 4096;
 
 	if (there.iov_len > page)
 		there.iov_len = page;
-	memset(t->path, 0, sizeof(t->path));
 	if (process_vm_readv(id, &here, 1, &there, 1, 0) < 0)
-		t->path[0] = '\0';
+		path[0] = '\0';
 }
 
 static void listen_to(struct torture *t, uint64_t word, uint64_t number)
@@ -136,6 +135,7 @@ static void enter(struct torture *t, pid_t id, const struct __ptrace_syscall_inf
 {
 	long number = (long)info->entry.nr;
 	const struct class *class = class_of(number);
+	char path[sizeof(t->path)] = "";
 	int error;
 
 	if (number == SYS_prctl && info->entry.args[0] == TORTURE_MAGIC) {
@@ -152,16 +152,18 @@ static void enter(struct torture *t, pid_t id, const struct __ptrace_syscall_inf
 	if (!t->at || (t->counted != t->at && !(t->from_then_on && t->counted > t->at)))
 		return;
 	error = class->errors[t->variant];
+	if (class->path != NO_PATH)
+		read_path(id, info->entry.args[class->path], path);
 	if (error == EINTR && t->from_then_on)		/* which no signal does */
 		error = class->errors[0];
+	if (error == ENOENT && !*path)			/* what is open is there */
+		error = class->errors[1];
 	thread_of(id)->error = error;
 	if (!t->fired) {
 		t->fired = true;
 		t->number = number;
 		t->error = error;
-		t->path[0] = '\0';
-		if (class->path != NO_PATH)
-			read_path(id, info->entry.args[class->path], t);
+		memcpy(t->path, path, sizeof(path));
 	}
 	if (number == SYS_brk) {	/* a break that cannot be moved is answered with where it is, as brk(0) is */
 		*thread_of(id) = (struct thread){ .id = id, .asked = info->entry.args[0] };

@@ -20,6 +20,8 @@ enum torture_kind { TORTURE_ALLOCATION, TORTURE_CALL };
 /* Each system call has so many errors that it is made to fail with. */
 #define TORTURE_VARIANTS 3
 
+#define TORTURE_PATH 256
+
 struct torture {
 	enum torture_kind kind;
 	long at;			/* the number of the one that fails; 0: none */
@@ -32,7 +34,7 @@ struct torture {
 	long counted;			/* how many there were that could fail */
 	long number;			/* the system call that failed first */
 	int error;
-	char path[256];			/* its first path, if it has one */
+	char path[TORTURE_PATH];	/* its first path, if it has one */
 };
 
 /* NULL; or why nobody can be traced here. */

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *number(uint64_t value, char room[24])
 {
@@ -24,8 +25,12 @@ static void print_path(const struct stalls_group *group)
 {
 	if (group->path)
 		tool_print_safe(stdout, group->path);
-	else
-		printf("removed, inode %" PRIu64, group->counts.cgroup);
+	if (group->name && !(group->path && strstr(group->path, group->name))) {
+		fputs(group->path ? " = " : "", stdout);
+		tool_print_safe(stdout, group->name);
+	}
+	if (!group->path)
+		printf("%sremoved, inode %" PRIu64, group->name ? ", " : "", group->counts.cgroup);
 	putchar('\n');
 }
 
@@ -137,6 +142,7 @@ static struct json_object *json_group(const struct stalls_group *group)
 	};
 
 	tool_json_add(object, "path", tool_json_string(group->path));
+	tool_json_add(object, "name", tool_json_string(group->name));
 	ADD(object, members);
 	tool_json_add(object, "hist", json_hist(c->hist));
 	ADD(memory, memories);

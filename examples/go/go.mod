@@ -1,0 +1,3 @@
+module cgtune.example/service
+
+go 1.19
