@@ -39,7 +39,7 @@
 /* Shared with the forked child. */
 static struct told {
 	long steps;
-	char wrong[256];
+	char wrong[4400];
 } *told;
 
 static struct {
