@@ -289,6 +289,8 @@ static int guess_or_give_up(const struct cgroup_search *search, struct cgroup *c
 			r = guess_usual_place(search, c);
 		if (r < 0)
 			return r;
+		if (!c->placed && strlen(c->path) + sizeof(USUAL_PLACE) >= CGTUNE_PATH_SIZE)
+			search->warn(search->user, "/proc/self/cgroup", -ENAMETOOLONG);	/* no file of it can be named */
 		if (!c->placed)
 			c->version = 0;
 	}

@@ -43,7 +43,7 @@ static int load(struct bpfdist *dist, const struct bpfdist_filter *filter)
 		if (strstr(bpf_map__name(map), ".rodata"))
 			r = bpf_map__set_initial_value(map, filter, sizeof(*filter));
 	if (r == 0)
-		r = bpf_object__load(dist->object);
+		r = probe_object_load(dist->object);
 	dist->values = map_fd(dist, "values");
 	dist->errors = map_fd(dist, "errors");
 	dist->global = map_fd(dist, "global");
@@ -70,13 +70,14 @@ static int attach(struct bpfdist *dist)
 
 static int start_rung(struct bpfdist *dist, uint32_t rung, const struct bpfdist_filter *filter)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "cgtune_bpfdist");
-	int r;
+	const struct probe_object object = {
+		"cgtune_bpfdist", bpfdist_object, (size_t)(bpfdist_object_end - bpfdist_object),
+	};
+	int r = probe_object_open_as(&object, &dist->object);
 
 	dist->rung = rung;
-	dist->object = bpf_object__open_mem(bpfdist_object, (size_t)(bpfdist_object_end - bpfdist_object), &opts);
-	if (!dist->object)
-		return -errno;
+	if (r < 0)
+		return r;
 	r = load(dist, filter);
 	if (r == 0)
 		r = attach(dist);
@@ -100,9 +101,9 @@ static int climb(struct bpfdist *dist, const struct bpfdist_options *options, st
 		r = start_rung(dist, rung, &options->filter);
 		forbidden |= r == -EPERM || r == -EACCES;
 	}
-	if (r < 0 && r != -ENOMEM && forbidden)
+	if (r < 0 && !probe_is_out_of_resources(r) && forbidden)
 		return probe_says(text, -EPERM, "not permitted: it takes root, or CAP_BPF and CAP_PERFMON");
-	if (r < 0 && r != -ENOMEM)
+	if (r < 0 && !probe_is_out_of_resources(r))
 		return probe_says(text, -EOPNOTSUPP, "this kernel takes none of the programs: %s", strerror(-r));
 	return r;
 }

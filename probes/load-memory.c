@@ -60,11 +60,11 @@ static int load(const struct cgtune_probe_options *options, const struct bpf_obj
 		struct bpf_object **ret)
 {
 	unsigned which = rung == PROBE_FENTRY ? PROBE_OBJECT_MEMORY_TYPED : PROBE_OBJECT_MEMORY_UNTYPED;
-	struct bpf_object *object = probe_object_open(which, probe_has_fetch() != 0);
-	int r;
+	struct bpf_object *object;
+	int r = probe_object_open(which, probe_has_fetch() != 0, &object);
 
-	if (!object)
-		return -errno;
+	if (r < 0)
+		return r;
 	choose(object, rung, sleeps);
 	r = probe_object_set(object, options, 1, false);
 	if (r == 0)
@@ -72,7 +72,7 @@ static int load(const struct cgtune_probe_options *options, const struct bpf_obj
 	if (r == 0 && rung == PROBE_FENTRY)
 		r = name_function(object);
 	if (r == 0)
-		r = bpf_object__load(object);
+		r = probe_object_load(object);
 	if (r < 0)
 		bpf_object__close(object);
 	else
@@ -115,11 +115,14 @@ static int attach(struct bpf_object *object, struct probe_programs *programs)
 
 		if (!bpf_program__autoload(program) || strcmp(bpf_program__name(program), "seed_all") == 0)
 			continue;
+		errno = ENOSPC;
 		link = programs->count < PROBE_MOST_LINKS ? bpf_program__attach(program) : NULL;
 		if (!link) {
+			int error = errno;
+
 			while (programs->count > before)
 				bpf_link__destroy(programs->links[--programs->count]);
-			return -errno;
+			return -error;
 		}
 		programs->links[programs->count++] = link;
 	}
@@ -156,10 +159,14 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 	return r;
 }
 
-void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs)
+int probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs)
 {
-	for (uint32_t rung = PROBE_FENTRY; rung <= PROBE_RAW; rung++)
-		if (options->rungs & 1u << rung && try_rung(options, rung, programs) == 0)
-			return;
+	for (uint32_t rung = PROBE_FENTRY; rung <= PROBE_RAW; rung++) {
+		int r = options->rungs & 1u << rung ? try_rung(options, rung, programs) : -EOPNOTSUPP;
+
+		if (r == 0 || probe_is_out_of_resources(r))
+			return r;
+	}
 	programs->memory_sleeps = PROBE_SLEEPS_UNKNOWN;
+	return 0;
 }

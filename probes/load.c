@@ -77,13 +77,13 @@ static int load(const struct cgtune_probe_options *options, unsigned which, stru
 
 	if (cpus < 0)
 		return cpus;
-	programs->object = probe_object_open(which, probe_has_fetch() != 0);
-	if (!programs->object)
-		return -errno;
+	r = probe_object_open(which, probe_has_fetch() != 0, &programs->object);
+	if (r < 0)
+		return r;
 	choose(programs->object, programs->rung);
 	r = probe_object_set(programs->object, options, cpus, programs->memory_sleeps == PROBE_SLEEPS_SWITCH);
 	if (r == 0)
-		r = bpf_object__load(programs->object);
+		r = probe_object_load(programs->object);
 	if (r == 0)
 		r = fill_token(programs->object);
 	if (r == 0) {
@@ -105,7 +105,7 @@ int probe_programs_load(const struct cgtune_probe_options *options, uint32_t run
 
 	if (rung == CGTUNE_PROBE_TRACEPOINT && probe_btf_id(BPF_TRACE_FENTRY, "bpf_rdonly_cast") > 0)
 		r = load(options, PROBE_OBJECT_CAST, &programs);
-	if (r < 0)
+	if (r < 0 && !probe_is_out_of_resources(r))
 		r = load(options, rung == CGTUNE_PROBE_FENTRY ? PROBE_OBJECT_TYPED : PROBE_OBJECT_UNTYPED, &programs);
 	if (r == 0)
 		*ret = programs;

@@ -51,12 +51,35 @@ struct probe_object probe_object(unsigned which, bool fetch)
 				      (size_t)(all[which][fetch].end - all[which][fetch].begin) };
 }
 
-struct bpf_object *probe_object_open(unsigned which, bool fetch)
+/* libbpf has errors of its own, from 4000 on. The file is ours, and good: who cannot read it has no memory. */
+static int errno_of(int r)
+{
+	return r > -__LIBBPF_ERRNO__START ? r : r == -LIBBPF_ERRNO__LIBELF || r == -LIBBPF_ERRNO__FORMAT ? -ENOMEM : -EIO;
+}
+
+int probe_object_open_as(const struct probe_object *object, struct bpf_object **ret)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object->name, .btf_custom_path = probe_btf_file());
+
+	*ret = bpf_object__open_mem(object->bytes, object->size, &opts);
+	return *ret ? 0 : errno_of(-errno);
+}
+
+int probe_object_open(unsigned which, bool fetch, struct bpf_object **ret)
 {
 	struct probe_object object = probe_object(which, fetch);
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object.name, .btf_custom_path = probe_btf_file());
 
-	return bpf_object__open_mem(object.bytes, object.size, &opts);
+	return probe_object_open_as(&object, ret);
+}
+
+int probe_object_load(struct bpf_object *object)
+{
+	return errno_of(bpf_object__load(object));
+}
+
+bool probe_is_out_of_resources(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
 }
 
 /* In the order of slot.bpf.h. */

@@ -43,7 +43,12 @@ enum { PROBE_OBJECT_TYPED, PROBE_OBJECT_CAST, PROBE_OBJECT_UNTYPED, PROBE_OBJECT
        PROBE_OBJECT_MEMORY_UNTYPED, PROBE_OBJECT_GROUPS, PROBE_OBJECTS };
 /* fetch: for kernels whose atomic operations give the old value back. */
 struct probe_object probe_object(unsigned which, bool fetch);
-struct bpf_object *probe_object_open(unsigned which, bool fetch);
+/* 0 or -errno, which libbpf's own errors are made to be. */
+int probe_object_open(unsigned which, bool fetch, struct bpf_object **ret);
+int probe_object_open_as(const struct probe_object *object, struct bpf_object **ret);
+int probe_object_load(struct bpf_object *object);
+/* Whether an error says nothing about the kernel: another rung would not do better. */
+bool probe_is_out_of_resources(int r);
 /* Slots and entries of maps, and the constants of the programs, from the options. */
 int probe_object_set(struct bpf_object *object, const struct cgtune_probe_options *options, int cpus,
 		     bool sleeps_at_switch);
@@ -63,8 +68,9 @@ void probe_programs_drop(struct probe_programs *programs);
 /* Whether a program is of a rung, which its name begins with. */
 bool probe_program_is_of(const struct bpf_program *program, uint32_t rung);
 
-/* load-memory.c: the best rung for what memory limits do, in the same array. Without one, memory is not counted. */
-void probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs);
+/* load-memory.c: the best rung for what memory limits do, in the same array. Without one, memory is not counted, and
+ * it is 0 too; -errno: out of resources. */
+int probe_memory_load(const struct cgtune_probe_options *options, struct probe_programs *programs);
 
 /* btf.c: between begin and end the kernel's types are parsed once. file: what stands for them; NULL: what is found. */
 int probe_btf_begin(const char *file, struct probe_text *text);

@@ -40,11 +40,10 @@ static void add_object(struct cgtune_probe_spec *spec, struct bpf_object *object
 static int fill(struct cgtune_probe_spec *spec, const struct cgtune_probe_options *options)
 {
 	for (unsigned i = 0; i < PROBE_OBJECTS; i++) {
-		int r;
+		int r = probe_object_open(i, true, &spec->objects[i]);
 
-		spec->objects[i] = probe_object_open(i, true);
-		if (!spec->objects[i])
-			return -errno;
+		if (r < 0)
+			return r;
 		r = probe_object_set(spec->objects[i], options, 1, true);
 		if (r < 0)
 			return r;

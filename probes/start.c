@@ -42,6 +42,20 @@ static int write_header(const struct cgtune_probe_options *options, const struct
 	return bpf_map_freeze(programs->shared_fd) < 0 ? -errno : 0;
 }
 
+/* Loaded and attached: what counts memory, the header, the pins. */
+static int finish(const struct cgtune_probe_options *options, uint32_t rung, struct probe_programs *programs,
+		  struct probe_text *text)
+{
+	int r = probe_memory_load(options, programs);
+
+	if (r < 0)
+		return probe_says(text, r, "memory limits: cannot be counted: %s", strerror(-r));
+	r = write_header(options, programs);
+	if (r < 0)
+		return probe_says(text, r, "%s: the array cannot be written: %s", cgtune_probe_rung_name(rung), strerror(-r));
+	return probe_pin_publish(options, programs, text);
+}
+
 static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, struct probe_text *text)
 {
 	struct probe_programs programs;
@@ -52,12 +66,7 @@ static int try_rung(const struct cgtune_probe_options *options, uint32_t rung, s
 	if (r < 0)
 		return probe_says(text, r, "%s: cannot be loaded or attached: %s", cgtune_probe_rung_name(rung),
 				  strerror(-r));
-	probe_memory_load(options, &programs);
-	r = write_header(options, &programs);
-	if (r < 0)
-		probe_says(text, r, "%s: the array cannot be written: %s", cgtune_probe_rung_name(rung), strerror(-r));
-	else
-		r = probe_pin_publish(options, &programs, text);
+	r = finish(options, rung, &programs, text);
 	probe_programs_drop(&programs);
 	return r;
 }
@@ -84,7 +93,7 @@ static int climb(const struct cgtune_probe_options *options, struct probe_text *
 		if (!(options->rungs & 1u << rung))
 			continue;
 		r = try_rung(&own, rung, text);
-		if (r == 0 || r == -EEXIST || r == -ENOSPC || r == -ENOMEM || r == -EROFS)
+		if (r == 0 || r == -EEXIST || r == -ENOSPC || r == -EROFS || probe_is_out_of_resources(r))
 			return r;
 		own.rungs &= ~(1u << rung);		/* what limits of memory do is not tried there, either */
 	}

@@ -36,15 +36,14 @@ static uint64_t now_ns(void)
 static int load(struct cgtune_probe_walk *walk, uint32_t most)
 {
 	struct bpf_map *rows;
-	int r;
+	int r = probe_object_open(PROBE_OBJECT_GROUPS, true, &walk->object);
 
-	walk->object = probe_object_open(PROBE_OBJECT_GROUPS, true);
-	if (!walk->object)
-		return -errno;
+	if (r < 0)
+		return r;
 	rows = bpf_object__find_map_by_name(walk->object, "rows");
 	r = bpf_map__set_max_entries(rows, most + 1);
 	if (r == 0)
-		r = bpf_object__load(walk->object);
+		r = probe_object_load(walk->object);
 	if (r < 0)
 		return r;
 	walk->bytes = (most + (size_t)1) * sizeof(union groups_element);

@@ -1,13 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Owns the tests in real containers: runc, cgroups v1 or v2, with and without a cgroup namespace.
-# Prints TAP. Needs root, runc and busybox; $top_builddir has the built cgtune, tests/live-print and live-limiter.
+# Owns the tests in real containers: cgroups v1 or v2, with and without a cgroup namespace, mounts that are hidden.
+# Prints TAP. Needs root, busybox, and what CGTUNE_RUNTIME names: runc (the default) or crun. $top_builddir has the built
+# cgtune, tests/live-print and live-limiter.
 
 set -eu
+runtime=${CGTUNE_RUNTIME:-runc}
+
+# crun takes a machine for hybrid and refuses, if a cgroup2 is mounted beside v1: here is a view of it without.
+if [ "$runtime$(id -u)" = crun0 ] && [ -z "${CGTUNE_CONTAINER_INSIDE:-}" ] && grep -q '^[^ ]* /sys/fs/cgroup/unified ' /proc/mounts; then
+    # shellcheck disable=SC2016 # for the inner shell
+    CGTUNE_CONTAINER_INSIDE=1 exec unshare -m --propagation private sh -c 'umount /sys/fs/cgroup/unified && exec sh "$0"' "$0"
+fi
 
 build=$(cd "${top_builddir:-.}" && pwd)
 group=cgtune-test-$$
-tmp='' controls='' ran=0 failed=0
+tmp='' controls='' access='' ran=0 failed=0
 sys=/sys/fs/cgroup
 
 skip() {
@@ -15,12 +23,12 @@ skip() {
     exit 0
 }
 
-# What runc, and the parents that runc made, leave: containers, cgroups, controllers switched on at the top of v2.
+# What the runtime, and the parents that it made, leave: containers, cgroups, controllers switched on at the top of v2.
 # shellcheck disable=SC2317,SC2329 # the trap calls it
 clean() {
     trap '' INT TERM HUP
     for state in "$tmp"/state/*; do
-        [ -d "$state" ] && runc --root "$tmp/state" delete --force "${state##*/}" >/dev/null 2>&1
+        [ -d "$state" ] && run_time delete --force "${state##*/}" >/dev/null 2>&1
     done
     for try in 1 2 3 4 5 6 7 8 9 10; do
         find "$sys" -depth -type d -path "*/$group*" -exec rmdir {} \; 2>/dev/null
@@ -36,6 +44,10 @@ clean() {
         done 2>/dev/null
     fi
     rm -rf "$tmp"
+}
+
+run_time() {
+    "$runtime" --root "$tmp/state" "$@"
 }
 
 is() { # NAME GOT WANTED
@@ -79,7 +91,12 @@ make_rootfs() {
     place "$(program tests/live-limiter)"
 }
 
-config() { # NAMESPACE CGROUP LIMITS COMMAND; the way that docker makes them
+config() { # NAMESPACE CGROUP LIMITS COMMAND; the way that docker makes them, but for $access to the cgroups: ro, rw, hidden, masked
+    case ${access:-ro} in
+    hidden) cgroup_mount='{ "destination": "/sys/fs/cgroup", "type": "tmpfs", "source": "tmpfs", "options": [ "ro" ] }' ;;
+    *) cgroup_mount='{ "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+      "options": [ "nosuid", "noexec", "nodev", "relatime", "'$(echo "${access:-ro}" | sed s/masked/ro/)'" ] }' ;;
+    esac
     case $1 in
     private) cgroup_namespace=', { "type": "cgroup" }' ;;
     host) cgroup_namespace= ;;
@@ -93,11 +110,10 @@ config() { # NAMESPACE CGROUP LIMITS COMMAND; the way that docker makes them
     { "destination": "/proc", "type": "proc", "source": "proc" },
     { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": [ "nosuid", "mode=755" ] },
     { "destination": "/sys", "type": "sysfs", "source": "sysfs", "options": [ "nosuid", "noexec", "nodev", "ro" ] },
-    { "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
-      "options": [ "nosuid", "noexec", "nodev", "relatime", "ro" ] } ],
+    $cgroup_mount ],
   "linux": {
     "cgroupsPath": "$2", "resources": { $3 },
-    "maskedPaths": [ "/proc/kcore", "/proc/keys", "/sys/firmware" ],
+    "maskedPaths": [ $([ "${access:-ro}" != masked ] || echo '"/sys/fs/cgroup", ')"/proc/kcore", "/proc/keys", "/sys/firmware" ],
     "readonlyPaths": [ "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys" ],
     "namespaces": [ { "type": "pid" }, { "type": "mount" }, { "type": "ipc" }, { "type": "uts" }$cgroup_namespace ] } }
 END
@@ -106,7 +122,7 @@ END
 run() { # ID [OPTION...]: the container's output, of both kinds
     id=$1
     shift
-    runc --root "$tmp/state" run "$@" --bundle "$tmp" "$id" </dev/null
+    run_time run "$@" --bundle "$tmp" "$id" </dev/null
 }
 
 # A member of an object of "cgtune show --json" on standard input.
@@ -134,6 +150,26 @@ limits() { # NAMESPACE
     is "$1 namespace: CPU limit from" "$(file_of cpu <"$tmp/show")" "$cpu$where/$quota_file"
     is "$1 namespace: memory limit from" "$(file_of memory <"$tmp/show")" "$memory$where/$memory_file"
     is "$1 namespace: no warning" "$(tr -d ' \n' <"$tmp/show" | grep -c '"warnings":\[\]')" 1
+}
+
+# What may be written is read alike; where nothing can be seen no limit is known, which is no error, and a variable stands in.
+access_to_cgroups() { # NAMESPACE
+    for access in rw hidden masked; do
+        wanted='null null null'
+        [ $access != rw ] || wanted='0.5 268435456 1'
+        config "$1" "/$group/limits" "$half_a_cpu, $quarter_of_a_gib" \
+            'cgtune show --json; echo \"status $?\"; CGTUNE_CPUS=0.5 CGTUNE_MEMORY=64M exec cgtune show --json'
+        run "$group-limits" >"$tmp/show" 2>"$tmp/errors" || :
+        sed 's/^/# /' "$tmp/errors"
+        sed '/^status/,$d' "$tmp/show" >"$tmp/plain"
+        threads=$(member threads value <"$tmp/plain")
+        [ $access = rw ] || [ "$threads" != "$(nproc)" ] || threads=null
+        is "$1 namespace, $access: what is seen" "$(member cpu limit <"$tmp/plain") $(member memory limit <"$tmp/plain") $threads" "$wanted"
+        is "$1 namespace, $access: status, warnings" \
+            "$(grep '^status' "$tmp/show") $(tr -d ' \n' <"$tmp/plain" | grep -c '"warnings":\[\]')" 'status 0 1'
+        is "$1 namespace, $access: variables" "$(sed '1,/^status/d' "$tmp/show" | member budget value)" 60397977
+    done
+    access=
 }
 
 wait_for() { # LINE FILE: and what it came to
@@ -178,7 +214,7 @@ nested() {
     "$build/cgtune" show --json --pid "$(cat "$tmp/pid")" >"$tmp/show"
     is 'parent, from the host: CPU limit' "$(member cpu limit <"$tmp/show")" 0.5
     is 'parent, from the host: memory limit' "$(member memory limit <"$tmp/show")" 268435456
-    runc --root "$tmp/state" delete --force "$group-nested"
+    run_time delete --force "$group-nested"
 }
 
 # A quota that the container cannot see shows in what it did: the kernel counts all stops since 6.6.
@@ -191,7 +227,7 @@ out_of_sight() {
 }
 
 update() {
-    runc --root "$tmp/state" update "$@" "$group-live" >"$tmp/errors" 2>&1 || sed 's/^/# /' "$tmp/errors"
+    run_time update "$@" "$group-live" >"$tmp/errors" 2>&1 || sed 's/^/# /' "$tmp/errors"
 }
 
 # Limits that are changed from outside wake a program inside.
@@ -209,7 +245,7 @@ live() { # NAMESPACE
     update --cpu-quota 70000
     is "$1 namespace, live: less CPU time" "$(wait_for 'threads 1 budget 120795955' "$tmp/lines")" \
         'threads 1 budget 120795955'
-    runc --root "$tmp/state" delete --force "$group-live"
+    run_time delete --force "$group-live"
 }
 
 # A limiter follows, and loses neither who waits nor a slot.
@@ -227,11 +263,11 @@ limiter() {
     is 'limiter: less CPU time, and all were admitted' "$(tail -n 2 "$tmp/lines")" \
         "2: limit 8 backlog 64 in $in waiting $((40 - in))
 admitted 40 slots 8"
-    runc --root "$tmp/state" delete --force "$group-live"
+    run_time delete --force "$group-live"
 }
 
 [ "$(id -u)" = 0 ] || skip not root
-command -v runc >/dev/null || skip runc is not installed
+command -v "$runtime" >/dev/null || skip "$runtime" is not installed
 # A busybox shell has it built in.
 for busybox in "$(command -v busybox)" /bin/busybox /usr/bin/busybox ''; do
     [ ! -f "$busybox" ] || break
@@ -256,10 +292,12 @@ else
 fi
 make_rootfs
 config private "/$group/try" '' true
-run "$group-try" >"$tmp/errors" 2>&1 || skip "runc runs no container here: $(tail -n 1 "$tmp/errors")"
+run "$group-try" >"$tmp/errors" 2>&1 || skip "$runtime runs no container here: $(tail -n 1 "$tmp/errors")"
 
 limits private
 limits host
+access_to_cgroups private
+access_to_cgroups host
 nested
 out_of_sight
 live private

@@ -35,6 +35,11 @@ bool fail_fired(void)
 	return fired;
 }
 
+long fail_calls(void)
+{
+	return calls;
+}
+
 long fail_live(void)
 {
 	return live;
@@ -44,12 +49,11 @@ static bool fails(void)
 {
 	long n;
 
-	if (!fail_at)
-		return false;
 	n = ++calls;
-	if (n != fail_at && !(from_then_on && n > fail_at))
+	if (!fail_at || (n != fail_at && !(from_then_on && n > fail_at)))
 		return false;
-	fired = true;
+	if (!atomic_exchange(&fired, true) && fail_says)
+		fail_says();
 	errno = ENOMEM;
 	return true;
 }

@@ -16,6 +16,12 @@ void fail_allocations(long at, bool from_then_on);
 /* Whether one has failed since. */
 bool fail_fired(void);
 
+/* Where the program has it: called at the first that fails. */
+__attribute__((weak)) void fail_says(void);
+
+/* Calls that could have failed since. */
+long fail_calls(void);
+
 /* Blocks that are allocated now. */
 long fail_live(void);
 

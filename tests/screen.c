@@ -6,7 +6,7 @@
  *
  * In order: -e waits until TEXT is on the screen, -n until it is not, -s types KEYS (\033 and the like are as in C), -w
  * makes the window so large, -k sends a signal to all of the terminal, -f types 200 keys of a pseudo-random sequence,
- * -d writes the screen to a file as text, -v as a picture. -g is its size at first (80x24), of which 0 is none. What a command
+ * -d writes the screen to a file as text, -v as a picture. -g is its size at first (132x24), of which 0 is none. What a command
  * says after that is printed when it has ended, with the screen as it is then: "screen: STATE" has whether it is the main one,
  * and whether the cursor is seen. TERM is the caller's. Exit status: the command's, 128 + its signal; 99: something did not come in
  * 60 s, which is said; 98: commands of a terminal came that this one does not know.
@@ -259,13 +259,15 @@ int main(int argc, char **argv)
 		return 2;
 	if (strcmp(argv[1], "-g") == 0)
 		k += 2;
-	vt_open(&vt, 80, 24);
-	if (!parse_size(k > 1 ? argv[2] : "80x24", &window))
+	vt_open(&vt, 132, 24);
+	if (!parse_size(k > 1 ? argv[2] : "132x24", &window))
 		return 2;
 	pid = forkpty(&terminal, NULL, NULL, &window);
 	if (pid < 0)
 		return 77;
 	if (pid == 0) {
+		for (int number = 1; number < NSIG; number++)
+			signal(number, SIG_DFL);	/* a job in the background of a shell ignores some */
 		execvp(argv[i + 1], argv + i + 1);
 		_exit(127);
 	}

@@ -28,7 +28,7 @@ static struct top_reading old, new;
 static void setup(void)
 {
 	const struct row_cpu no_cpu = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
-	const struct row_memory no_memory = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
+	const struct row_memory no_memory = { UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
 
 	for (int i = 0; i < ROWS; i++) {
 		before[i].cpu = no_cpu;
@@ -37,7 +37,7 @@ static void setup(void)
 	before[WEB_A].cpu = (struct row_cpu){ 50000, 100000, SECOND, 100, 10, 3 * SECOND };
 	before[WEB_B].cpu = (struct row_cpu){ UNKNOWN, UNKNOWN, SECOND, UNKNOWN, UNKNOWN, UNKNOWN };
 	before[DB].cpu = (struct row_cpu){ 100000, 100000, SECOND, 0, 0, 0 };
-	before[DB].memory = (struct row_memory){ 60 * MIB, 100 * MIB, 80 * MIB, 5, 6, 1 };
+	before[DB].memory = (struct row_memory){ 60 * MIB, 100 * MIB, 80 * MIB, 5, 6, 1, 1 };
 	memcpy(after, before, sizeof(after));
 	after[WEB_A].cpu = (struct row_cpu){ 50000, 100000, SECOND * 3 / 2, 110, 18, 4 * SECOND };
 	after[WEB_B].cpu.used_ns += SECOND / 10;

@@ -31,11 +31,12 @@
 static struct thread {
 	pid_t id;			/* 0: a free place */
 	int error;			/* 0: none */
+	uint64_t asked;			/* of brk(2), whose argument was taken away; 0: nothing */
 } threads[MOST_THREADS];
 
 static pid_t root;
 static bool armed;
-static long counted, seen;
+static long seen;
 
 static struct thread *thread_of(pid_t id)
 {
@@ -109,23 +110,24 @@ static bool is_spared(long number, uint64_t first)
 	return (number == SYS_write || number == SYS_writev) && first == STDERR_FILENO;
 }
 
-static void read_path(pid_t id, uint64_t address, struct torture *t)
+static void read_path(pid_t id, uint64_t address, char path[TORTURE_PATH])
 {
-	struct iovec here = { t->path, sizeof(t->path) - 1 }, there = { (void *)(uintptr_t)address, sizeof(t->path) - 1 };
+	struct iovec here = { path, TORTURE_PATH - 1 }, there = { (void *)(uintptr_t)address, TORTURE_PATH - 1 };
 	size_t page = 4096 - address % 4096;
 
 	if (there.iov_len > page)
 		there.iov_len = page;
-	memset(t->path, 0, sizeof(t->path));
 	if (process_vm_readv(id, &here, 1, &there, 1, 0) < 0)
-		t->path[0] = '\0';
+		path[0] = '\0';
 }
 
-static void listen_to(struct torture *t, uint64_t word)
+static void listen_to(struct torture *t, uint64_t word, uint64_t number)
 {
 	if (word == TORTURE_FIRED)
 		t->fired = true;
-	else
+	else if (word == TORTURE_COUNTED && t->kind == TORTURE_ALLOCATION)
+		t->counted = (long)number;
+	else if (word != TORTURE_COUNTED)
 		armed = word == TORTURE_ARM;
 }
 
@@ -133,31 +135,42 @@ static void enter(struct torture *t, pid_t id, const struct __ptrace_syscall_inf
 {
 	long number = (long)info->entry.nr;
 	const struct class *class = class_of(number);
+	char path[sizeof(t->path)] = "";
 	int error;
 
 	if (number == SYS_prctl && info->entry.args[0] == TORTURE_MAGIC) {
-		listen_to(t, info->entry.args[1]);
+		listen_to(t, info->entry.args[1], info->entry.args[2]);
 		return;
+	}
+	if (armed && t->until && number == t->until) {
+		t->ended = true;
+		kill(root, SIGKILL);
 	}
 	if (!armed || t->kind != TORTURE_CALL || is_spared(number, info->entry.args[0]))
 		return;
-	counted++;
-	if (!t->at || (counted != t->at && !(t->from_then_on && counted > t->at)))
+	t->counted++;
+	if (!t->at || (t->counted != t->at && !(t->from_then_on && t->counted > t->at)))
 		return;
 	error = class->errors[t->variant];
+	if (class->path != NO_PATH)
+		read_path(id, info->entry.args[class->path], path);
 	if (error == EINTR && t->from_then_on)		/* which no signal does */
 		error = class->errors[0];
+	if (error == ENOENT && !*path)			/* what is open is there */
+		error = class->errors[1];
 	thread_of(id)->error = error;
 	if (!t->fired) {
 		t->fired = true;
 		t->number = number;
 		t->error = error;
-		t->path[0] = '\0';
-		if (class->path != NO_PATH)
-			read_path(id, info->entry.args[class->path], t);
+		memcpy(t->path, path, sizeof(path));
 	}
-	if (!class->performs)
+	if (number == SYS_brk) {	/* a break that cannot be moved is answered with where it is, as brk(0) is */
+		*thread_of(id) = (struct thread){ .id = id, .asked = info->entry.args[0] };
+		ptrace(PTRACE_POKEUSER, id, offsetof(struct user, regs.rdi), NULL);
+	} else if (!class->performs) {
 		ptrace(PTRACE_POKEUSER, id, offsetof(struct user, regs.orig_rax), (void *)-1L);
+	}
 }
 
 static void leave(pid_t id)
@@ -166,7 +179,9 @@ static void leave(pid_t id)
 
 	if (thread->error)
 		ptrace(PTRACE_POKEUSER, id, offsetof(struct user, regs.rax), (void *)(long)-thread->error);
-	thread->error = 0;
+	if (thread->asked)
+		ptrace(PTRACE_POKEUSER, id, offsetof(struct user, regs.rdi), (void *)(uintptr_t)thread->asked);
+	*thread = (struct thread){ .id = id };
 }
 
 static void at_call(struct torture *t, pid_t id)
@@ -257,11 +272,11 @@ void torture_run(struct torture *t, int (*child)(void *user), void *user)
 {
 	int fds[2], status;
 
-	t->fired = t->hung = armed = false;
+	t->fired = t->hung = t->ended = armed = false;
 	t->number = -1;
 	t->error = ENOMEM;
 	t->path[0] = '\0';
-	counted = seen = 0;
+	t->counted = seen = 0;
 	memset(threads, 0, sizeof(threads));
 	fflush(NULL);
 	if (pipe2(fds, O_CLOEXEC) < 0 || (root = fork()) < 0) {
@@ -281,6 +296,14 @@ void torture_run(struct torture *t, int (*child)(void *user), void *user)
 	follow(t);
 }
 
+void torture_environment(const struct torture *t)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld%s", t->kind == TORTURE_ALLOCATION ? t->at : 0, t->from_then_on ? "+" : "");
+	setenv("TORTURE_ALLOCATION", text, 1);
+}
+
 void torture_arm(const struct torture *t)
 {
 	if (t->kind == TORTURE_ALLOCATION)
@@ -291,6 +314,7 @@ void torture_arm(const struct torture *t)
 void torture_disarm(void)
 {
 	prctl(TORTURE_MAGIC, TORTURE_DISARM);
+	prctl(TORTURE_MAGIC, TORTURE_COUNTED, fail_calls());
 	if (fail_fired())
 		prctl(TORTURE_MAGIC, TORTURE_FIRED);
 	fail_allocations(0, false);
@@ -310,19 +334,20 @@ const char *torture_says(const struct torture *t, char *room, size_t size)
 	return room;
 }
 
-/* In the short form each point has one of its errors, and the next one another. */
-unsigned torture_all(enum torture_kind kind, bool every_error, void (*fn)(struct torture *torture, void *user), void *user)
+/* Where not each point has every error, the next one has another. */
+unsigned torture_all(const struct torture *plan, long most, void (*fn)(struct torture *torture, void *user), void *user)
 {
-	struct torture t = { .kind = kind };
+	struct torture t = *plan;
+	long step = most ? plan->counted / most + 1 : 1;
 	unsigned points = 0;
 
-	for (int variant = 0; variant < (every_error && kind == TORTURE_CALL ? TORTURE_VARIANTS : 1); variant++)
+	for (int variant = 0; variant < (!most && t.kind == TORTURE_CALL ? TORTURE_VARIANTS : 1); variant++)
 		for (int mode = 0; mode < 2; mode++) {
 			t.from_then_on = mode;
-			t.at = 0;
+			t.at = 1 - step;
 			do {
-				t.at++;
-				t.variant = every_error ? variant : (int)(t.at % TORTURE_VARIANTS);
+				t.at += step;
+				t.variant = most ? (int)(t.at / step % TORTURE_VARIANTS) : variant;
 				fn(&t, user);
 				points += t.fired;
 			} while (t.fired);

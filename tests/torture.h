@@ -20,17 +20,21 @@ enum torture_kind { TORTURE_ALLOCATION, TORTURE_CALL };
 /* Each system call has so many errors that it is made to fail with. */
 #define TORTURE_VARIANTS 3
 
+#define TORTURE_PATH 256
+
 struct torture {
 	enum torture_kind kind;
 	long at;			/* the number of the one that fails; 0: none */
 	bool from_then_on;
 	int variant;
+	long until;			/* the system call in which a program that would go on for ever is killed; 0: none */
 	/* What came of it: */
 	int status;			/* as of waitpid(2) */
-	bool fired, hung;
+	bool fired, hung, ended;	/* ended: by until */
+	long counted;			/* how many there were that could fail */
 	long number;			/* the system call that failed first */
 	int error;
-	char path[256];			/* its first path, if it has one */
+	char path[TORTURE_PATH];	/* its first path, if it has one */
 };
 
 /* NULL; or why nobody can be traced here. */
@@ -39,18 +43,24 @@ const char *torture_why_not(void);
 /* Run it in a child, which ends with what it returns, or executes another program. */
 void torture_run(struct torture *torture, int (*child)(void *user), void *user);
 
-/* In the child. A program that is executed does so by itself: torture_preloaded() says what to put into its environment. */
+/* In the child. A program that it executes has tests/torture-preload.so preloaded, which arms, and
+ * TORTURE_ALLOCATION as of torture_environment(). */
+void torture_environment(const struct torture *torture);
 void torture_arm(const struct torture *torture);
 void torture_disarm(void);
 
 /* "call 12 (system call 257, /proc/self/cgroup) and all later EMFILE", in room. */
 const char *torture_says(const struct torture *torture, char *room, size_t size);
 
-/* All points of a kind: fn runs one, judges it, and says whether to go on. The number of those that fired. */
-unsigned torture_all(enum torture_kind kind, bool every_error, void (*fn)(struct torture *torture, void *user), void *user);
+/*
+ * All points of a kind, as plan says in its members above, after a run without a fault, which counted: fn runs one
+ * and judges it. The number of those that fired. With most 0 each system call fails in all of its ways; else in one
+ * of them, and not more than about so many points are tried of each mode.
+ */
+unsigned torture_all(const struct torture *plan, long most, void (*fn)(struct torture *torture, void *user), void *user);
 
 /* What the traced program and its tracer agree upon: prctl(TORTURE_MAGIC, one of these), which the kernel refuses. */
 #define TORTURE_MAGIC 0x63677475
-enum torture_word { TORTURE_ARM, TORTURE_DISARM, TORTURE_FIRED };
+enum torture_word { TORTURE_ARM, TORTURE_DISARM, TORTURE_FIRED, TORTURE_COUNTED /* and how many */ };
 
 #endif

@@ -9,6 +9,7 @@ src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
 vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2"}
 probe_vms=${CGTUNE_VMS_PROBE:-"5.10:v1 6.1:v2 newest:v2"}
+crun=$(command -v crun)
 # shellcheck source=tests/vm/tap
 . "$src/vm/tap"
 
@@ -26,7 +27,7 @@ has_more() {
 
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
-	echo real-limits real-usage real-live real-told real-limiter
+	echo real-limits real-steps real-usage real-live real-told real-limiter real-field
 	is_one_of "$1" "$probe_vms" || return
 	slow=
 	! has_more "$1" || slow="real-throttle real-advise"
@@ -37,10 +38,13 @@ programs() {
 # list VM: for vm/each
 list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
+	echo "facts top_builddir='$build' sh '$src/vm/facts'"
 	echo "container top_builddir='$build' sh '$src/container.sh'"
 	has_more "$1" || return
+	test -z "$crun" || echo "container-crun CGTUNE_RUNTIME=crun top_builddir='$build' sh '$src/container.sh'"
 	echo "run top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-run.sh'"
 	echo "stalls top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-stalls.sh'"
+	echo "export top_builddir='$build' srcdir='${src%/tests}' sh '$src/real-export.sh'"
 }
 
 # machine VM: a boot for all, and one with more CPUs and the programs of this machine
@@ -49,9 +53,13 @@ machine() {
 	set -- "$1" -f "$output.$1.list:/vm/list" -f "$src/vm/each:/vm/each" -L "$build/.libs" -t 1500 -C
 	! is_one_of "$1" "$probe_vms" || set -- "$@" -c 4
 	for name in $(programs "$1"); do set -- "$@" -f "$build/tests/$name"; done
-	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh"
+	set -- "$@" -f "$build/cgtune" -f "$build/tests/live-print" -f "$build/tests/live-limiter" -f "$src/container.sh" \
+		-f "$src/vm/facts"
+	! command -v strace >/dev/null || set -- "$@" -f "$(command -v strace):/usr/bin/strace"
+	test -z "$crun" || ! has_more "$1" || set -- "$@" -f "$crun:/usr/bin/crun"
 	! has_more "$1" || set -- "$@" -f "$build/libcgtune-preload.so" -f "$build/tests/json" -f "$(command -v nproc)" \
-		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh"
+		-f "$src/tap.sh" -f "$src/command.sh" -f "$src/real-run.sh" -f "$src/real-stalls.sh" \
+		-f "$src/real-export.sh" -f "$build/cgtune-export"
 	boot all "$@" -- sh /vm/each /vm/list
 	split "$1"
 	if has_more "$1" && ! (host_is_missing "$1") >/dev/null; then

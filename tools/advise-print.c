@@ -111,44 +111,34 @@ static struct json_object *json_fraction(double n)
 	if (n < 0)
 		return NULL;
 	if (n == (double)(int64_t)n)
-		return json_object_new_int64((int64_t)n);
+		return tool_json_number((uint64_t)n);
 	snprintf(text, sizeof(text), "%.6g", n);
-	return json_object_new_double_s(n, text);
-}
-
-static struct json_object *json_number(uint64_t n)
-{
-	return n == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(n);
-}
-
-static void add(struct json_object *object, const char *name, struct json_object *value)
-{
-	json_object_object_add(object, name, value);
+	return tool_json_decimal(text);
 }
 
 static struct json_object *json_cpu(const struct advise_facts *facts)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = tool_json_object();
 	const struct advise_cpu *stopper = advise_stopper(facts);
 
-	add(object, "quota", json_fraction(advise_quota(facts->cpu)));
-	add(object, "cpus", json_object_new_uint64(facts->limits.cpus));
-	add(object, "used", json_fraction(facts->use));
-	add(object, "used_most", json_fraction(facts->use_most));
-	add(object, "stopped_by", stopper ? tool_json_string(stopper->path) : NULL);
-	add(object, "pressure", json_fraction(facts->cpu_pressure));
+	tool_json_add(object, "quota", json_fraction(advise_quota(facts->cpu)));
+	tool_json_add(object, "cpus", tool_json_number(facts->limits.cpus));
+	tool_json_add(object, "used", json_fraction(facts->use));
+	tool_json_add(object, "used_most", json_fraction(facts->use_most));
+	tool_json_add(object, "stopped_by", stopper ? tool_json_string(stopper->path) : NULL);
+	tool_json_add(object, "pressure", json_fraction(facts->cpu_pressure));
 	return object;
 }
 
 static struct json_object *json_threads(const struct advise_facts *facts)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = tool_json_object();
 
-	add(object, "count", json_object_new_uint64(facts->threads));
-	add(object, "runnable", json_fraction(facts->runnable));
-	add(object, "runnable_most", json_object_new_uint64(facts->runnable_most));
-	add(object, "planned", json_object_new_uint64(facts->plan.threads));
-	add(object, "arenas", facts->arenas_pid ? json_object_new_uint64(facts->arenas + 1) : NULL);
+	tool_json_add(object, "count", tool_json_number(facts->threads));
+	tool_json_add(object, "runnable", json_fraction(facts->runnable));
+	tool_json_add(object, "runnable_most", tool_json_number(facts->runnable_most));
+	tool_json_add(object, "planned", tool_json_number(facts->plan.threads));
+	tool_json_add(object, "arenas", facts->arenas_pid ? tool_json_number(facts->arenas + 1) : NULL);
 	return object;
 }
 
@@ -159,13 +149,13 @@ static struct json_object *json_memory(const struct advise_facts *facts)
 
 	if (!facts->memories)
 		return NULL;
-	object = json_object_new_object();
-	add(object, "current", json_number(own->after.current));
-	add(object, "peak", json_number(own->peak));
-	add(object, "limit", json_number(own->after.limit));
-	add(object, "high", json_number(own->after.high));
-	add(object, "oom_kills", json_number(own->after.oom_kills));
-	add(object, "pressure", json_fraction(facts->memory_pressure));
+	object = tool_json_object();
+	tool_json_add(object, "current", tool_json_number(own->after.current));
+	tool_json_add(object, "peak", tool_json_number(own->peak));
+	tool_json_add(object, "limit", tool_json_number(own->after.limit));
+	tool_json_add(object, "high", tool_json_number(own->after.high));
+	tool_json_add(object, "oom_kills", tool_json_number(own->after.oom_kills));
+	tool_json_add(object, "pressure", json_fraction(facts->memory_pressure));
 	return object;
 }
 
@@ -181,44 +171,44 @@ static const char *setting_name(enum advise_setting setting)
 
 static struct json_object *json_advice(const struct advise_facts *facts, const struct advice *advice)
 {
-	struct json_object *object = json_object_new_object(), *evidence = json_object_new_object(), *commands = json_object_new_object();
+	struct json_object *object = tool_json_object(), *evidence = tool_json_object(), *commands = tool_json_object();
 	char room[4 * 4096 + 256];
 
-	add(object, "rule", json_object_new_string(advice->rule));
-	add(object, "what", tool_json_string(advice->what));
-	add(object, "why", tool_json_string(advice->why));
-	add(object, "cgroup", tool_json_string(advice->path));
-	add(object, "setting", tool_json_string(setting_name(advice->setting)));
-	add(object, "recommended", advice->setting == ADVISE_NOTHING ? NULL : json_fraction(advice->value));
+	tool_json_add(object, "rule", tool_json_string(advice->rule));
+	tool_json_add(object, "what", tool_json_string(advice->what));
+	tool_json_add(object, "why", tool_json_string(advice->why));
+	tool_json_add(object, "cgroup", tool_json_string(advice->path));
+	tool_json_add(object, "setting", tool_json_string(setting_name(advice->setting)));
+	tool_json_add(object, "recommended", advice->setting == ADVISE_NOTHING ? NULL : json_fraction(advice->value));
 	for (size_t i = 0; i < advice->evidences; i++)
-		add(evidence, advice->evidence[i].name, json_fraction(advice->evidence[i].value));
-	add(object, "evidence", evidence);
+		tool_json_add(evidence, advice->evidence[i].name, json_fraction(advice->evidence[i].value));
+	tool_json_add(object, "evidence", evidence);
 	for (int place = 0; place < ADVISE_PLACES; place++)
-		add(commands, advise_place_name(place), tool_json_string(advise_command(facts, advice, place, room, sizeof(room))));
-	add(object, "commands", commands);
+		tool_json_add(commands, advise_place_name(place), tool_json_string(advise_command(facts, advice, place, room, sizeof(room))));
+	tool_json_add(object, "commands", commands);
 	return object;
 }
 
 void advise_print_json(const struct advise_subject *subject, const struct advise_facts *facts, const struct advice *advice, size_t n)
 {
-	struct json_object *object = json_object_new_object(), *all = json_object_new_array(), *unread = json_object_new_array();
+	struct json_object *object = tool_json_object(), *all = tool_json_array(), *unread = tool_json_array();
 
-	add(object, "cgroup", tool_json_string(subject->cpu_path));
-	add(object, "pid", subject->pid ? json_object_new_int(subject->pid) : NULL);
-	add(object, "seconds", json_fraction((double)facts->ns / 1e9));
+	tool_json_add(object, "cgroup", tool_json_string(subject->cpu_path));
+	tool_json_add(object, "pid", subject->pid ? tool_json_number((uint64_t)subject->pid) : NULL);
+	tool_json_add(object, "seconds", json_fraction((double)facts->ns / 1e9));
 	for (size_t i = 0; i < n; i++)
-		json_object_array_add(all, json_advice(facts, &advice[i]));
-	add(object, "advice", all);
-	add(object, "cpu", json_cpu(facts));
-	add(object, "threads", json_threads(facts));
-	add(object, "memory", json_memory(facts));
+		tool_json_append(all, json_advice(facts, &advice[i]));
+	tool_json_add(object, "advice", all);
+	tool_json_add(object, "cpu", json_cpu(facts));
+	tool_json_add(object, "threads", json_threads(facts));
+	tool_json_add(object, "memory", json_memory(facts));
 	for (size_t i = 0; i < facts->unread_count; i++) {
-		struct json_object *one = json_object_new_object();
+		struct json_object *one = tool_json_object();
 
-		add(one, "what", json_object_new_string(facts->unread[i].what));
-		add(one, "why", json_object_new_string(facts->unread[i].why));
-		json_object_array_add(unread, one);
+		tool_json_add(one, "what", tool_json_string(facts->unread[i].what));
+		tool_json_add(one, "why", tool_json_string(facts->unread[i].why));
+		tool_json_append(unread, one);
 	}
-	add(object, "unread", unread);
+	tool_json_add(object, "unread", unread);
 	tool_json_print(object);
 }

@@ -170,7 +170,7 @@ static int advise(const struct arguments *arguments, const struct advise_subject
 	if (r == 0) {
 		n = advise_rules(&facts, advice, ADVISE_MOST);
 		(arguments->json ? advise_print_json : advise_print)(subject, &facts, advice, n);
-		r = fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+		r = tool_flush() == TOOL_DONE ? 0 : -EIO;
 	}
 	advise_free(&facts);
 	return r;
@@ -194,6 +194,7 @@ int tool_advise(int argc, char **argv)
 	r = find_subject(&arguments, &subject);
 	if (r == 0)
 		r = advise(&arguments, &subject);
-	return r < 0 ? tool_failed(r == -EIO ? "standard output" : arguments.pid ? "--pid" : arguments.cgroup ? arguments.cgroup :
-				   "the cgroup", r) : TOOL_DONE;
+	if (r == 0 || tool_flush() != TOOL_DONE)
+		return tool_flush();
+	return tool_failed(arguments.pid ? "--pid" : arguments.cgroup ? arguments.cgroup : "the cgroup", r);
 }

@@ -7,6 +7,7 @@
  * is all that a client costs.
  */
 #include "listen.h"
+#include "notify.h"
 #include "privilege.h"
 #include "tool.h"
 
@@ -159,13 +160,17 @@ static void take_all(struct cgtune_waiter *waiter, int result)
 static int serve(struct agent *agent, int listening, int changes)
 {
 	struct pollfd fds[] = { { .fd = listening, .events = POLLIN }, { .fd = changes, .events = POLLIN } };
+	int watchdog_ms = notify_watchdog_ms();
 
+	notify_send("READY=1");
 	for (;;) {
-		if (poll(fds, 2, -1) < 0) {
+		if (poll(fds, 2, watchdog_ms) < 0) {
 			if (errno != EINTR)
 				return tool_failed("poll", -errno);
 			continue;
 		}
+		if (watchdog_ms >= 0)
+			notify_send("WATCHDOG=1");
 		if (fds[1].revents) {
 			pretend_demand(agent);
 			cgtune_dispatch();
@@ -180,7 +185,8 @@ int tool_agent(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, NULL, "Answer the agent-check of HAProxy with \"up maxconn:N\": as many connections as the CPU "
 		"limit of a backend allows, fewer while its quota stops it. In haproxy.cfg: server ... maxconn 1000 "
-		"agent-check agent-port PORT agent-inter 1s. It runs until it is ended by a signal.", NULL, NULL, NULL,
+		"agent-check agent-port PORT agent-inter 1s. It runs until it is ended by a signal, and tells systemd when it is "
+		"ready and that it lives (Type=notify, WatchdogSec=).", NULL, NULL, NULL,
 	};
 	struct agent agent = {
 		.options = { .size = sizeof(agent.options), .flags = CGTUNE_NO_APPLY },
@@ -207,5 +213,6 @@ int tool_agent(int argc, char **argv)
 	agent.spare = open_spare();
 	/* A probe that only root may read is mapped by this, and stays so. */
 	cgtune_throttle_read(&agent.options, &throttle);
+	notify_open();
 	return privilege_drop(agent.user) ? TOOL_FAILED : serve(&agent, listening, r);
 }

@@ -158,7 +158,7 @@ static void print_command(const struct counted *c, uint32_t command)
 
 static struct json_object *json_errors(const struct counted *c, uint32_t command)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = tool_json_array();
 	char room[24];
 
 	for (size_t i = 0; i < c->error_count; i++) {
@@ -166,45 +166,45 @@ static struct json_object *json_errors(const struct counted *c, uint32_t command
 
 		if (c->errors[i].key >> 16 != command)
 			continue;
-		error = json_object_new_object();
-		json_object_object_add(error, "errno", json_object_new_string(error_name(c->errors[i].key & 0xffff, room)));
-		json_object_object_add(error, "number", json_object_new_int(c->errors[i].key & 0xffff));
-		json_object_object_add(error, "calls", json_object_new_uint64(c->errors[i].count));
-		json_object_array_add(array, error);
+		error = tool_json_object();
+		tool_json_add(error, "errno", tool_json_string(error_name(c->errors[i].key & 0xffff, room)));
+		tool_json_add(error, "number", tool_json_number(c->errors[i].key & 0xffff));
+		tool_json_add(error, "calls", tool_json_number(c->errors[i].count));
+		tool_json_append(array, error);
 	}
 	return array;
 }
 
 static struct json_object *json_command(const struct counted *c, uint32_t command)
 {
-	struct json_object *object = json_object_new_object(), *hist = json_object_new_array();
+	struct json_object *object = tool_json_object(), *hist = tool_json_array();
 	const struct bpfdist_value *v = &c->values[command];
 	char room[24];
 
-	json_object_object_add(object, "command", json_object_new_string(name_of(command, room)));
-	json_object_object_add(object, "number", json_object_new_int((int)command));
-	json_object_object_add(object, "calls", json_object_new_uint64(v->calls));
-	json_object_object_add(object, "ns", json_object_new_uint64(v->ns));
-	json_object_object_add(object, "errors", json_errors(c, command));
+	tool_json_add(object, "command", tool_json_string(name_of(command, room)));
+	tool_json_add(object, "number", tool_json_number(command));
+	tool_json_add(object, "calls", tool_json_number(v->calls));
+	tool_json_add(object, "ns", tool_json_number(v->ns));
+	tool_json_add(object, "errors", json_errors(c, command));
 	for (int i = 0; i < BPFDIST_HIST; i++)
-		json_object_array_add(hist, json_object_new_uint64(v->hist[i]));
-	json_object_object_add(object, "hist", hist);
+		tool_json_append(hist, tool_json_number(v->hist[i]));
+	tool_json_add(object, "hist", hist);
 	return object;
 }
 
 static void print_json(const struct counted *c)
 {
-	struct json_object *object = json_object_new_object(), *commands = json_object_new_array();
+	struct json_object *object = tool_json_object(), *commands = tool_json_array();
 	char seconds[32];
 
 	snprintf(seconds, sizeof(seconds), "%.3f", c->seconds);
-	json_object_object_add(object, "rung", json_object_new_string(cgtune_probe_rung_name(c->rung)));
-	json_object_object_add(object, "seconds", json_object_new_double_s(c->seconds, seconds));
-	json_object_object_add(object, "lost", json_object_new_uint64(c->lost));
+	tool_json_add(object, "rung", tool_json_string(cgtune_probe_rung_name(c->rung)));
+	tool_json_add(object, "seconds", tool_json_decimal(seconds));
+	tool_json_add(object, "lost", tool_json_number(c->lost));
 	for (uint32_t i = 0; i < BPFDIST_COMMANDS; i++)
 		if (c->values[i].calls)
-			json_object_array_add(commands, json_command(c, i));
-	json_object_object_add(object, "commands", commands);
+			tool_json_append(commands, json_command(c, i));
+	tool_json_add(object, "commands", commands);
 	tool_json_print(object);
 }
 
@@ -287,7 +287,7 @@ static int count(const struct arguments *arguments, struct bpfdist *dist, const 
 	if (r < 0)
 		return tool_failed("the counts", r);
 	(arguments->json ? print_json : print_plain)(&counted);
-	return fflush(stdout) == 0 ? TOOL_DONE : tool_failed("standard output", -errno);
+	return tool_flush();
 }
 
 int tool_bpfdist(int argc, char **argv)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* cgtune - the command: picks the subcommand */
+#include "run.h"
 #include "tool.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +80,17 @@ static char *help(int key, const char *text, void *input)
 static void fill_standard_streams(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
-			_exit(TOOL_FAILED);
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			_exit(tool_usage_status == TOOL_USAGE ? TOOL_FAILED : tool_usage_status);
+}
+
+/* However it ends: what was printed has arrived, or it has failed. */
+static void end(void)
+{
+	int status = tool_flush();
+
+	if (status != TOOL_DONE)
+		_exit(status);
 }
 
 int main(int argc, char **argv)
@@ -91,7 +102,10 @@ int main(int argc, char **argv)
 	struct choice choice = { .index = -1 };
 	static char name[64], version[64];
 
+	if (argc > 1 && strcmp(argv[1], "run") == 0)	/* whose other statuses are the command's */
+		tool_usage_status = RUN_FAILED;
 	fill_standard_streams();
+	atexit(end);
 	snprintf(version, sizeof(version), "cgtune %s", cgtune_version());
 	argp_program_version = version;
 	argv[0] = name;

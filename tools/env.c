@@ -78,7 +78,7 @@ static void print(enum format format, struct json_object *object, const char *na
 {
 	switch (format) {
 	case JSON:
-		json_object_object_add(object, name, tool_json_string(value));
+		tool_json_add(object, name, tool_json_string(value));
 		return;
 	case DOCKER:
 		if (strchr(value, '\n'))		/* only in what somebody else has put into the marker */
@@ -98,7 +98,7 @@ static void print_all(enum format format, const struct tuning *tuning)
 {
 	const struct table *table = &tuning->table;
 	const char *marker = tuning->off ? NULL : tuning_marker(tuning);
-	struct json_object *object = format == JSON ? json_object_new_object() : NULL;
+	struct json_object *object = format == JSON ? tool_json_object() : NULL;
 
 	if (marker && tuning->runtime)
 		print(format, object, TUNING_RUNTIME, tuning->runtime);
@@ -131,9 +131,5 @@ int tool_env(int argc, char **argv)
 	if (r < 0)
 		return tool_failed("the limits", r);
 	print_all(arguments.format, &tuning);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "cgtune: standard output: %s\n", strerror(errno));
-		return TOOL_FAILED;
-	}
-	return TOOL_DONE;
+	return tool_flush();
 }

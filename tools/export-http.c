@@ -298,7 +298,7 @@ static void loop(int signals)
 
 	for (;;) {
 		int ms = timeout_ms(watchdog_ms), most = signals;
-		struct timeval wait = { ms / 1000, ms % 1000 * 1000 };
+		struct timeval wait = { ms / 1000, ms % 1000 * 1000L };
 		fd_set in, out, except;
 
 		FD_ZERO(&in);

@@ -3,16 +3,16 @@
 #include "export.h"
 #include "cgtune.h"
 
-#include <string.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 /* One of a group; CGTUNE_UNKNOWN is not told, but for 0 it is. */
 struct metric {
 	struct export_family family;
-	enum export_unit unit;
 	size_t offset;			/* of a uint64_t in struct export_group */
+	size_t limit;			/* of another: without that limit, and at 0, it is not told; 0: it always is */
+	enum export_unit unit;
 	bool since_loaded;		/* counted since the probe was started, and not since the group was made */
-	size_t limit;			/* of a uint64_t: without that limit, and at 0, it is not told; 0: it always is */
 };
 
 #define OF(member) offsetof(struct export_group, member)
@@ -20,42 +20,43 @@ struct metric {
 static const struct metric metrics[] = {
 	{ { "cgtune_cpu_pool_size", EXPORT_GAUGE, NULL,
 	    "Worker threads for a process of the cgroup, by its quota, those above it and the CPUs of the machine." },
-	  EXPORT_COUNT, OF(threads), false, 0 },
+	  OF(threads), 0, EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_periods", EXPORT_COUNTER, NULL, "Periods in which the cgroup with a quota ran (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.periods), false, OF(cpu.quota_us) },
+	  OF(cpu.periods), OF(cpu.quota_us), EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_throttled_periods", EXPORT_COUNTER, NULL, "Periods in which its quota stopped the cgroup (cpu.stat)." },
-	  EXPORT_COUNT, OF(cpu.throttled), false, OF(cpu.quota_us) },
+	  OF(cpu.throttled), OF(cpu.quota_us), EXPORT_COUNT, false },
 	{ { "cgtune_cpu_cfs_throttled_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that its quota stopped the cgroup, summed over CPUs (cpu.stat)." },
-	  EXPORT_NS, OF(cpu.throttled_ns), false, OF(cpu.quota_us) },
+	  OF(cpu.throttled_ns), OF(cpu.quota_us), EXPORT_NS, false },
 	{ { "cgtune_memory_usage_bytes", EXPORT_GAUGE, "bytes", "Memory that is charged to the cgroup." },
-	  EXPORT_COUNT, OF(memory.current), false, 0 },
+	  OF(memory.current), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_limit_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own limit; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.limit), false, 0 },
+	  OF(memory.limit), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_bytes", EXPORT_GAUGE, "bytes", "The cgroup's own memory.high; without one there is no sample." },
-	  EXPORT_COUNT, OF(memory.high), false, 0 },
+	  OF(memory.high), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_budget_bytes", EXPORT_GAUGE, "bytes",
 	    "What a process of the cgroup should use at most, by its limits and those above it." },
-	  EXPORT_COUNT, OF(budget), false, 0 },
+	  OF(budget), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_events", EXPORT_COUNTER, NULL, "Reclaims over the cgroup's memory.high." },
-	  EXPORT_COUNT, OF(memory.high_events), false, OF(memory.high) },
+	  OF(memory.high_events), OF(memory.high), EXPORT_COUNT, false },
 	{ { "cgtune_memory_max_events", EXPORT_COUNTER, NULL, "Times that the cgroup's limit was about to be exceeded." },
-	  EXPORT_COUNT, OF(memory.max_events), false, OF(memory.limit) },
+	  OF(memory.max_events), OF(memory.limit), EXPORT_COUNT, false },
 	{ { "cgtune_memory_oom_events", EXPORT_COUNTER, NULL, "Times that the cgroup was out of memory by its limit." },
-	  EXPORT_COUNT, OF(memory.oom_events), false, OF(memory.limit) },
+	  OF(memory.oom_events), OF(memory.limit), EXPORT_COUNT, false },
 	{ { "cgtune_memory_oom_kill_events", EXPORT_COUNTER, NULL, "Processes of the cgroup that were killed for want of memory." },
-	  EXPORT_COUNT, OF(memory.oom_kills), false, 0 },
+	  OF(memory.oom_kills), 0, EXPORT_COUNT, false },
 	{ { "cgtune_memory_high_sleeps", EXPORT_COUNTER, NULL,
 	    "Sleeps of the cgroup's threads over a memory.high, since the probe was started." },
-	  EXPORT_COUNT, OF(sleeps), true, OF(high_least) },
+	  OF(sleeps), OF(high_least), EXPORT_COUNT, true },
 	{ { "cgtune_memory_high_sleep_seconds", EXPORT_COUNTER, "seconds",
 	    "Time that the cgroup's threads slept over a memory.high, since the probe was started." },
-	  EXPORT_NS, OF(sleep_ns), true, OF(high_least) },
+	  OF(sleep_ns), OF(high_least), EXPORT_NS, true },
 };
 
 struct telling {
 	const struct export_table *table;
-	const struct export_filter *filter;
+	const struct export_group **groups;	/* of which this client is told */
+	size_t count;
 	struct export_writer writer;
 };
 
@@ -64,10 +65,18 @@ static struct export_value count_of(uint64_t n)
 	return (struct export_value){ EXPORT_COUNT, n, 0 };
 }
 
-/* Whether this client is told of it. */
-static bool is_told(const struct telling *telling, const struct export_group *group)
+/* Once for all metrics. false: out of memory. */
+static bool choose(struct telling *telling, const struct export_filter *filter)
 {
-	return group->shown && (!telling->filter || export_filter_takes(telling->filter, group->path));
+	const struct export_table *table = telling->table;
+
+	telling->groups = reallocarray(NULL, table->shown + 1, sizeof(*telling->groups));
+	if (!telling->groups)
+		return false;
+	for (size_t i = 0; i < table->count; i++)
+		if (table->groups[i].shown && (!filter || export_filter_takes(filter, table->groups[i].path)))
+			telling->groups[telling->count++] = &table->groups[i];
+	return true;
 }
 
 static uint64_t number_at(const struct export_group *group, size_t offset)
@@ -88,10 +97,10 @@ static void tell(struct telling *telling, const struct metric *metric)
 	const struct export_table *table = telling->table;
 
 	export_write_family(&telling->writer, &metric->family);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct export_group *group = &table->groups[i];
+	for (size_t i = 0; i < telling->count; i++) {
+		const struct export_group *group = telling->groups[i];
 
-		if (is_known(group, metric) && is_told(telling, group))
+		if (is_known(group, metric))
 			export_write_sample(&telling->writer, &group->labels, NULL,
 					    (struct export_value){ metric->unit, number_at(group, metric->offset), 0 },
 					    metric->since_loaded ? table->loaded_ms : group->since_ms);
@@ -103,14 +112,13 @@ static void tell_quota(struct telling *telling)
 	static const struct export_family family = {
 		"cgtune_cpu_limit_cpus", EXPORT_GAUGE, "cpus", "The cgroup's own quota in CPUs; without one there is no sample.",
 	};
-	const struct export_table *table = telling->table;
 
 	export_write_family(&telling->writer, &family);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct row_cpu *cpu = &table->groups[i].cpu;
+	for (size_t i = 0; i < telling->count; i++) {
+		const struct row_cpu *cpu = &telling->groups[i]->cpu;
 
-		if (cpu->quota_us != CGTUNE_UNKNOWN && cpu->period_us && is_told(telling, &table->groups[i]))
-			export_write_sample(&telling->writer, &table->groups[i].labels, NULL, (struct export_value){
+		if (cpu->quota_us != CGTUNE_UNKNOWN && cpu->period_us)
+			export_write_sample(&telling->writer, &telling->groups[i]->labels, NULL, (struct export_value){
 				EXPORT_RATIO, 0, (double)cpu->quota_us / (double)cpu->period_us }, 0);
 	}
 }
@@ -121,14 +129,11 @@ static void tell_changes(struct telling *telling)
 		"cgtune_limit_changes", EXPORT_COUNTER, NULL, "Changes of the cgroup's limits that were seen between looks at it.",
 	};
 	static const struct export_label cpu = { "resource", (char *)"cpu" }, memory = { "resource", (char *)"memory" };
-	const struct export_table *table = telling->table;
 
 	export_write_family(&telling->writer, &family);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct export_group *group = &table->groups[i];
+	for (size_t i = 0; i < telling->count; i++) {
+		const struct export_group *group = telling->groups[i];
 
-		if (!is_told(telling, group))
-			continue;
 		if (group->cpu_changes || (group->has_cpu && group->cpu.quota_us != CGTUNE_UNKNOWN))
 			export_write_sample(&telling->writer, &group->labels, &cpu, count_of(group->cpu_changes), group->since_ms);
 		if (group->memory_changes || (group->has_memory && group->memory.limit != CGTUNE_UNKNOWN))
@@ -152,15 +157,15 @@ static void tell_stalls(struct telling *telling)
 	if (!table->has_state)
 		return;
 	export_write_family(&telling->writer, &lengths);
-	for (size_t i = 0; i < table->count; i++)
-		if (table->groups[i].has_histogram && is_told(telling, &table->groups[i]))
-			export_write_histogram(&telling->writer, &table->groups[i].labels, (struct export_stops){
-				table->groups[i].stalls.hist, table->groups[i].stalls.throttled_ns }, table->loaded_ms);
+	for (size_t i = 0; i < telling->count; i++)
+		if (telling->groups[i]->has_histogram)
+			export_write_histogram(&telling->writer, &telling->groups[i]->labels, (struct export_stops){
+				telling->groups[i]->stalls.hist, telling->groups[i]->stalls.throttled_ns }, table->loaded_ms);
 	export_write_family(&telling->writer, &hits);
-	for (size_t i = 0; i < table->count; i++)
-		if (table->groups[i].has_histogram && is_told(telling, &table->groups[i]))
-			export_write_sample(&telling->writer, &table->groups[i].labels, NULL,
-					    count_of(table->groups[i].stalls.hits), table->loaded_ms);
+	for (size_t i = 0; i < telling->count; i++)
+		if (telling->groups[i]->has_histogram)
+			export_write_sample(&telling->writer, &telling->groups[i]->labels, NULL,
+					    count_of(telling->groups[i]->stalls.hits), table->loaded_ms);
 }
 
 /* ---- of the whole machine, and of the exporter itself */
@@ -254,10 +259,14 @@ void export_metrics(const struct export_table *table, const struct export_filter
 		    bool created, const struct export_served *served, struct export_text *ret)
 {
 	struct telling telling = {
-		.table = table, .filter = filter,
+		.table = table,
 		.writer = { .text = ret, .format = format, .created = created },
 	};
 
+	if (!choose(&telling, filter)) {
+		ret->failed = true;
+		return;
+	}
 	tell_sources(&telling);
 	tell_look(&telling);
 	tell_process(&telling, served);
@@ -267,4 +276,5 @@ void export_metrics(const struct export_table *table, const struct export_filter
 	tell_changes(&telling);
 	tell_stalls(&telling);
 	export_write_end(&telling.writer);
+	free(telling.groups);
 }

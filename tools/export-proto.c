@@ -115,7 +115,7 @@ void export_proto_histogram(struct export_text *text, struct export_stops stops)
 		return;
 	at = export_proto_begin(text, POSITIVE_SPAN);
 	export_proto_signed(text, SPAN_OFFSET, first + 1 - 20);	/* bucket k ends at 2^k s */
-	export_proto_varint(text, SPAN_LENGTH, (uint64_t)(last - first + 1));
+	export_proto_varint(text, SPAN_LENGTH, (uint64_t)last - (uint64_t)first + 1);
 	export_proto_end(text, at);
 	at = export_proto_begin(text, POSITIVE_DELTA);
 	for (int i = first; i <= last; i++) {

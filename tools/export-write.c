@@ -228,7 +228,7 @@ static void proto_histogram(struct export_writer *writer, const struct export_la
 void export_write_histogram(struct export_writer *writer, const struct export_labels *labels, struct export_stops stops,
 			    uint64_t since_ms)
 {
-	uint64_t below[BUCKET_LAST - BUCKET_FIRST + 2];
+	uint64_t below[BUCKET_LAST - BUCKET_FIRST + 2] = { 0 };
 	size_t n = sizeof(bounds) / sizeof(bounds[0]);
 
 	cumulate(stops.hist, below);

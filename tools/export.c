@@ -6,6 +6,7 @@
  * other subcommand takes to start.
  */
 #include "export.h"
+#include "notify.h"
 #include "privilege.h"
 #include "tool.h"
 
@@ -153,6 +154,7 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 {
 	int r;
 
+	notify_open();
 	if (!to->files)
 		export_walk_open();
 	r = export_table_refresh(table, to);

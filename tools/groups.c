@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <libcgroup.h>
 #include <linux/magic.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* Whether the list "cpu,cpuacct" has the word. */
 static int has_word(const char *list, const char *word)
@@ -50,9 +52,36 @@ static int find_line(const char *file, const char *controller, int64_t number, u
 		*hierarchy = (uint32_t)n;
 		r = snprintf(path, size, "%s", rest) < (int)size ? 0 : -ENAMETOOLONG;
 	}
+	if (r == -ENODATA && !feof(lines))
+		r = -errno;
 	free(line);
 	fclose(lines);
 	return r;
+}
+
+/* What libcgroup has to say goes to standard output otherwise. */
+static void say_nothing(void *user, int level, const char *format, va_list arguments)
+{
+	(void)user;
+	(void)level;
+	(void)format;
+	(void)arguments;
+}
+
+int groups_begin(void)
+{
+	cgroup_set_logger(say_nothing, CGROUP_LOG_ERROR, NULL);
+	return cgroup_init();
+}
+
+/* libcgroup's answer; -ENODATA: there is none. */
+static int result(int r)
+{
+	int error = r == ECGOTHER ? cgroup_get_last_errno() : 0;
+
+	if (r == 0)
+		return 0;
+	return r == ECGROUPNOTMOUNTED || r == ECGROUPNOTEXIST || error == ENOENT ? -ENODATA : error ? -error : -EIO;
 }
 
 int groups_find(const char *controller, struct groups *ret)
@@ -62,8 +91,11 @@ int groups_find(const char *controller, struct groups *ret)
 	struct statfs fs;
 	int r;
 
-	if (cgroup_init() != 0 || cgroup_get_subsys_mount_point(controller, &mount) != 0 || !mount)
-		return -ENODATA;
+	r = result(groups_begin());
+	if (r == 0)
+		r = result(cgroup_get_subsys_mount_point(controller, &mount));
+	if (r < 0 || !mount)
+		return r < 0 ? r : -ENODATA;
 	r = snprintf(groups.mount, sizeof(groups.mount), "%s", mount) < (int)sizeof(groups.mount) ? 0 : -ENAMETOOLONG;
 	free(mount);
 	if (r == 0 && statfs(groups.mount, &fs) < 0)
@@ -74,6 +106,14 @@ int groups_find(const char *controller, struct groups *ret)
 	if (r == 0)
 		*ret = groups;
 	return r;
+}
+
+int groups_look_for(const char *controller, struct groups *ret, bool *has)
+{
+	int r = groups_find(controller, ret);
+
+	*has = r == 0;
+	return r == -ENODATA ? 0 : r;
 }
 
 const char *groups_path(const struct groups *groups, const char *path)
@@ -114,16 +154,35 @@ struct walk {
 	char path[4096];
 };
 
-/* What is below the directory, which is closed. Its entries tell all: no file of a cgroup is looked at. */
-static int walk_below(struct walk *walk, int fd, size_t length)
+/* The next entry. 1; 0: the end; -errno, but where the directory was removed meanwhile. */
+static int next_entry(DIR *directory, struct dirent **ret)
 {
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	int r = 0;
+	errno = 0;
+	*ret = readdir(directory);
+	return *ret ? 1 : errno == ENOENT ? 0 : -errno;
+}
 
-	if (!directory)			/* removed meanwhile, or not ours to read */
-		return fd < 0 ? 0 : -ENOMEM;
-	while (r == 0 && (entry = readdir(directory))) {
+/* A directory that was removed meanwhile, or is not ours to read, is none. */
+static int open_below(int above, const char *name, DIR **ret)
+{
+	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*ret = fd < 0 ? NULL : fdopendir(fd);
+	if (fd >= 0 && !*ret)
+		close(fd);
+	return *ret || errno == ENOENT || errno == ENODEV || errno == EACCES ? 0 : -errno;
+}
+
+/* What is below the directory. Its entries tell all: no file of a cgroup is looked at. */
+static int walk_below(struct walk *walk, int above, const char *name, size_t length)
+{
+	struct dirent *entry;
+	DIR *directory;
+	int r = open_below(above, name, &directory), more = 0;
+
+	if (!directory)
+		return r;
+	while (r == 0 && (more = next_entry(directory, &entry)) > 0) {
 		size_t n = strlen(entry->d_name);
 
 		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
@@ -133,11 +192,10 @@ static int walk_below(struct walk *walk, int fd, size_t length)
 		memcpy(walk->path + length + 1, entry->d_name, n + 1);
 		r = walk->fn(entry->d_ino, walk->path, walk->user);
 		if (r == 0)
-			r = walk_below(walk, openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-				       length + 1 + n);
+			r = walk_below(walk, dirfd(directory), entry->d_name, length + 1 + n);
 	}
 	closedir(directory);
-	return r;
+	return r ? r : more;
 }
 
 int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
@@ -149,7 +207,7 @@ int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *
 	if (stat(groups->mount, &st) < 0)
 		return -errno;
 	r = fn(st.st_ino, "/", user);
-	return r ? r : walk_below(&walk, open(groups->mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
+	return r ? r : walk_below(&walk, AT_FDCWD, groups->mount, 0);
 }
 
 struct search {

@@ -4,6 +4,7 @@
 #define CGTUNE_GROUPS_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct groups {
@@ -12,8 +13,14 @@ struct groups {
 	uint32_t hierarchy;		/* first field of /proc/PID/cgroup */
 };
 
-/* Of a controller; 0 or -errno. */
+/* cgroup_init(3) of libcgroup, quietly: its answer. */
+int groups_begin(void);
+
+/* Of a controller; 0; -ENODATA: no hierarchy has it; or -errno. */
 int groups_find(const char *controller, struct groups *ret);
+
+/* The same, where it may be missing. */
+int groups_look_for(const char *controller, struct groups *ret, bool *has);
 
 /* A group's own path, of that or of a directory below the mount point. */
 const char *groups_path(const struct groups *groups, const char *path);

@@ -4,6 +4,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@ struct addrinfo *listen_resolve(const char *text)
 	struct addrinfo *found;
 	char room[128], *colon;
 	const char *port = room, *address = "127.0.0.1";
+	int r;
 
 	if (strlen(text) >= sizeof(room))
 		tool_usage(text, "is no ADDR:PORT");
@@ -33,7 +35,10 @@ struct addrinfo *listen_resolve(const char *text)
 			address = room + 1;
 		}
 	}
-	if (!*port || getaddrinfo(address, port, &hints, &found) != 0)
+	r = *port ? getaddrinfo(address, port, &hints, &found) : EAI_NONAME;
+	if (r == EAI_MEMORY || r == EAI_SYSTEM || r == EAI_AGAIN)
+		exit(tool_failed(text, r == EAI_SYSTEM ? -errno : r == EAI_MEMORY ? -ENOMEM : -EAGAIN));
+	if (r)
 		tool_usage(text, "is no ADDR:PORT in figures");
 	return found;
 }

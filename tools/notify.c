@@ -10,24 +10,31 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void notify_send(const char *state)
+static int manager = -1;
+
+void notify_open(void)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t n = name ? strlen(name) : 0;
-	int fd;
 
 	if (n < 2 || n >= sizeof(address.sun_path) || (*name != '/' && *name != '@'))
 		return;
 	memcpy(address.sun_path, name, n);
 	if (*name == '@')			/* an abstract one (unix(7)) */
 		address.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (manager >= 0 && connect(manager, (struct sockaddr *)&address,
+				    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0) {
+		close(manager);
+		manager = -1;
+	}
+}
+
+void notify_send(const char *state)
+{
+	if (manager >= 0)
+		send(manager, state, strlen(state), MSG_NOSIGNAL);
 }
 
 int notify_watchdog_ms(void)

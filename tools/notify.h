@@ -3,7 +3,10 @@
 #ifndef CGTUNE_NOTIFY_H
 #define CGTUNE_NOTIFY_H
 
-/* "READY=1", "STOPPING=1", "WATCHDOG=1": a datagram to NOTIFY_SOCKET; without it nothing is done. */
+/* Find the manager, while this process may: to be called before it gives up a right. */
+void notify_open(void);
+
+/* "READY=1", "STOPPING=1", "WATCHDOG=1": a datagram to NOTIFY_SOCKET; without one nothing is done. */
 void notify_send(const char *state);
 
 /* How often a sign of life is due, twice as often as WATCHDOG_USEC says, in milliseconds; -1: it is not. */

@@ -3,6 +3,7 @@
 #include "tool.h"
 #include "cgtune-probe.h"
 #include "groups.h"
+#include "register.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -12,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID };
+enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID, KEY_NAME };
 
 struct arguments {
 	struct cgtune_probe_options options;
-	const char *subtree, *action;
+	const char *subtree, *action, *name;
 };
 
 static char text[1 << 16];
@@ -26,7 +27,8 @@ static const struct argp_option options[] = {
 	{ "readers", KEY_READERS, "GROUP", 0, "start: who may read besides root: a group, or all", 0 },
 	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
 	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
-	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID)", 0 },
+	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID); register: whose cgroups", 0 },
+	{ "name", KEY_NAME, "NAME", 0, "register: how stalls calls the cgroups of --pid, also when they are gone", 0 },
 	{ "btf", KEY_BTF, "FILE", 0, "start: types of a kernel that has no BTF, made by bpftool gen min_core_btf", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
 	{ 0 },
@@ -95,6 +97,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case KEY_PID:
 		set_pid(&arguments->options, argument);
 		return 0;
+	case KEY_NAME:
+		arguments->name = argument;
+		return 0;
 	case KEY_BTF:
 		arguments->options.btf = argument;
 		return 0;
@@ -103,7 +108,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->action)
-			tool_usage(argument, "probe takes one of start, stop, status, features and spec");
+			tool_usage(argument, "probe takes one of start, stop, status, features, spec and register");
 		arguments->action = argument;
 		return 0;
 	default:
@@ -270,18 +275,29 @@ static int spec(struct arguments *arguments)
 	return TOOL_DONE;
 }
 
+static int enter(struct arguments *arguments)
+{
+	int32_t pid = (int32_t)arguments->options.tgid;
+
+	if (!pid != !arguments->name)
+		tool_usage("register", "--pid and --name go together; without them a container's state is read");
+	return register_container(&arguments->options, pid, arguments->name);
+}
+
 int tool_probe(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "start | stop | status | features | spec",
+		options, parse, "start | stop | status | features | spec | register",
 		"Count in the kernel, exactly, how often and for how long limits stop programs. "
-		"It goes on until it is stopped; `cgtune stalls` prints the counts.", NULL, NULL, NULL,
+		"It goes on until it is stopped; `cgtune stalls` prints the counts. register, for OCI hooks: the "
+		"container whose state is on standard input keeps its name there when it has ended.", NULL, NULL, NULL,
 	};
 	static const struct {
 		const char *name;
 		int (*run)(struct arguments *arguments);
 	} actions[] = {
 		{ "start", start }, { "stop", stop }, { "status", status }, { "features", features }, { "spec", spec },
+		{ "register", enter },
 	};
 	struct arguments arguments = {
 		.options = { .size = sizeof(arguments.options), .text = text, .text_size = sizeof(text) },
@@ -291,5 +307,5 @@ int tool_probe(int argc, char **argv)
 	for (size_t i = 0; arguments.action && i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (strcmp(arguments.action, actions[i].name) == 0)
 			return actions[i].run(&arguments);
-	tool_usage(arguments.action ? arguments.action : "probe", "one of start, stop, status, features, spec is wanted");
+	tool_usage(arguments.action ? arguments.action : "probe", "one of start, stop, status, features, spec, register is wanted");
 }

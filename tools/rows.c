@@ -194,10 +194,14 @@ struct places {
 
 static int find_places(struct places *ret)
 {
-	ret->has_cpu = groups_find("cpu", &ret->cpu) == 0;
-	ret->has_memory = groups_find("memory", &ret->memory) == 0;
-	ret->has_cpuacct = ret->has_cpu && ret->cpu.version == 1 && groups_find("cpuacct", &ret->cpuacct) == 0;
-	return ret->has_cpu || ret->has_memory ? 0 : -ENODATA;
+	int r = groups_look_for("cpu", &ret->cpu, &ret->has_cpu);
+
+	if (r == 0)
+		r = groups_look_for("memory", &ret->memory, &ret->has_memory);
+	ret->has_cpuacct = false;
+	if (r == 0 && ret->has_cpu && ret->cpu.version == 1)
+		r = groups_look_for("cpuacct", &ret->cpuacct, &ret->has_cpuacct);
+	return r < 0 || ret->has_cpu || ret->has_memory ? r : -ENODATA;
 }
 
 static int walk_one(const struct places *places, bool memory, const struct rows_source *source, const char *only,

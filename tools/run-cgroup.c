@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* run-cgroup - make, enter and remove the cgroup of a command, by libcgroup */
 #include "run.h"
+#include "groups.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +175,7 @@ static int set_value(const struct group *group, const struct group_value *value)
 
 int group_make(const struct group *group)
 {
-	int r = cgroup_init();
+	int r = groups_begin();
 
 	if (r)
 		return run_failed("libcgroup", "%s", cgroup_strerror(r));

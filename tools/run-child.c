@@ -58,12 +58,19 @@ static void restore_signals(void)
 	sigprocmask(SIG_SETMASK, &before.mask, NULL);
 }
 
+
+static int report(const struct trouble *trouble)
+{
+	run_failed(trouble->what, "%s", trouble->exec ? strerror(trouble->error) : cgtune_strerror(-trouble->error));
+	if (!trouble->exec)
+		return RUN_FAILED;
+	return trouble->error == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
+}
+
+/* Our parent says it, with the status that fits; if it can be told. */
 static void give_up(int fd, const struct trouble *trouble)
 {
-	ssize_t n = write(fd, trouble, sizeof(*trouble));
-
-	(void)n;			/* then the exit status alone says it */
-	_exit(RUN_FAILED);
+	_exit(write(fd, trouble, sizeof(*trouble)) == (ssize_t)sizeof(*trouble) ? RUN_FAILED : report(trouble));
 }
 
 /* In the child: into the cgroup, then the environment that fits it, then the command. */
@@ -159,14 +166,6 @@ static void wait_for(pid_t child, struct run_result *ret)
 	}
 	ret->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	ret->status = ret->signal ? RUN_SIGNAL + ret->signal : WEXITSTATUS(status);
-}
-
-static int report(const struct trouble *trouble)
-{
-	run_failed(trouble->what, "%s", trouble->exec ? strerror(trouble->error) : cgtune_strerror(-trouble->error));
-	if (!trouble->exec)
-		return RUN_FAILED;
-	return trouble->error == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
 }
 
 void run_child(const struct run_options *options, const struct group *group, const char *object,

@@ -112,24 +112,25 @@ static bool will_do(const char *entry, size_t n, bool bits32)
 }
 
 /* LD_PRELOAD as it is to be: what the user has comes first, as ASan must; an object of ours that is for another class
- * of programs, as an outer run leaves it, goes. To be freed; NULL: nothing is to be done. */
-static char *preload_list(const char *object, bool bits32)
+ * of programs, as an outer run leaves it, goes. 0, and to be freed; NULL: nothing is to be done. */
+static int preload_list(const char *object, bool bits32, char **ret)
 {
 	static const char between[] = ": \t";
 	const char *now = getenv(PRELOAD);
 	char *list, *end;
 
+	*ret = NULL;
 	if (!*object)
-		return NULL;
+		return 0;
 	list = end = malloc((now ? strlen(now) : 0) + strlen(object) + 2);
 	if (!list)
-		return NULL;
+		return -ENOMEM;
 	for (now = now ? now + strspn(now, between) : ""; *now; now += strspn(now, between)) {
 		size_t n = strcspn(now, between);
 
 		if (is_object(now, n) && will_do(now, n, bits32)) {
 			free(list);
-			return NULL;
+			return 0;
 		}
 		if (!is_object(now, n)) {
 			end = mempcpy(end, now, n);
@@ -138,7 +139,8 @@ static char *preload_list(const char *object, bool bits32)
 		now += n;
 	}
 	strcpy(end, object);
-	return list;
+	*ret = list;
+	return 0;
 }
 
 static void explain_limits(const struct tuning *tuning)
@@ -224,7 +226,7 @@ int environment_set(const struct run_options *options, const char *object)
 	if (r == 0 && !tuning.off && options->runtime)
 		r = set(TUNING_RUNTIME, options->runtime);
 	if (r == 0 && !tuning.off)
-		list = preload_list(object, options->inspect.bits32);
+		r = preload_list(object, options->inspect.bits32, &list);
 	if (list && options->why)
 		explain_assignment(PRELOAD, list);
 	if (list)
@@ -254,7 +256,9 @@ int environment_print(const struct run_options *options, const char *object, con
 	}
 	if (options->runtime)
 		printf(TUNING_RUNTIME "=%s\n", options->runtime);
-	list = preload_list(object, options->inspect.bits32);
+	r = preload_list(object, options->inspect.bits32, &list);
+	if (r < 0)
+		return run_failed(PRELOAD, "%s", cgtune_strerror(r));
 	if (list)
 		printf(PRELOAD "=%s\n", list);
 	free(list);

@@ -169,37 +169,53 @@ static int remove_record(int folder_fd, const char *name, int fd, bool last)
 	return r == 0;
 }
 
-/* Returns how many records were removed in one pass. */
-static unsigned gc_pass(int folder_fd, bool last)
+/* One record. 1: it was removed; 0: it stays, or is somebody else's; or -errno. */
+static int gc_one(int folder_fd, const char *name, bool last)
 {
-	int copy = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folder_fd, name, O_RDONLY | FILE_FLAGS), r;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP ? 0 : -errno;
+	r = lock(fd);
+	if (r == 0)
+		r = remove_record(folder_fd, name, fd, last);
+	else if (r == -EWOULDBLOCK || r == -ENOENT || r == -EPERM)
+		r = 0;
+	close(fd);
+	return r;
+}
+
+/* Returns how many records were removed in one pass; or -errno, of the first of which it cannot be said. */
+static int gc_pass(int folder_fd, bool last)
+{
+	int copy = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), removed = 0, r = 0;
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	unsigned removed = 0;
 
-	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		int fd;
-
-		if (*entry->d_name == '.')
-			continue;
-		fd = openat(folder_fd, entry->d_name, O_RDONLY | FILE_FLAGS);
-		if (fd < 0)
-			continue;
-		if (lock(fd) == 0 && remove_record(folder_fd, entry->d_name, fd, last) > 0)
-			removed++;
-		close(fd);
+	if (!dir) {
+		r = -errno;
+		if (copy >= 0)
+			close(copy);
+		return r;
 	}
-	if (dir)
-		closedir(dir);
-	return removed;
+	for (struct dirent *entry; (errno = 0, entry = readdir(dir));) {
+		int one = *entry->d_name == '.' ? 0 : gc_one(folder_fd, entry->d_name, last);
+
+		removed += one > 0;
+		if (one < 0 && r == 0)
+			r = one;
+	}
+	if (errno && r == 0)
+		r = -errno;
+	closedir(dir);
+	return r < 0 ? r : removed;
 }
 
 int record_gc(void)
 {
 	char path[PATH_MAX];
-	int fd;
+	int fd, r;
 
-	if (!folder(path))
-		{
+	if (!folder(path)) {
 		run_failed("XDG_RUNTIME_DIR", "is not set, so there are no records");
 		return TOOL_FAILED;
 	}
@@ -211,9 +227,14 @@ int record_gc(void)
 		return TOOL_FAILED;
 	}
 	/* A cgroup may hold another one's: again as long as one went. */
-	while (gc_pass(fd, false))
+	while ((r = gc_pass(fd, false)) > 0)
 		;
-	gc_pass(fd, true);
+	if (r == 0)
+		r = gc_pass(fd, true);
 	close(fd);
+	if (r < 0) {
+		run_failed(path, "%s", strerror(-r));
+		return TOOL_FAILED;
+	}
 	return TOOL_DONE;
 }

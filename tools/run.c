@@ -229,7 +229,7 @@ static int dry_run(const struct run_options *run, const struct group *group)
 	for (unsigned i = 0; i < group->controllers; i++)
 		if (group_is_first(group, i))
 			printf("rmdir %s\n", group->controller[i].dir);
-	return fflush(stdout) != 0 ? run_failed("standard output", "%s", strerror(errno)) : 0;
+	return tool_flush();
 }
 
 static bool exists(const struct group *group)

@@ -201,9 +201,5 @@ int tool_show(int argc, char **argv)
 		free(show.lines[i].text);
 	}
 	free(show.lines);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "cgtune: standard output: %s\n", strerror(errno));
-		return TOOL_FAILED;
-	}
-	return TOOL_DONE;
+	return tool_flush();
 }

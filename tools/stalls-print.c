@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *number(uint64_t value, char room[24])
 {
@@ -24,8 +25,12 @@ static void print_path(const struct stalls_group *group)
 {
 	if (group->path)
 		tool_print_safe(stdout, group->path);
-	else
-		printf("removed, inode %" PRIu64, group->counts.cgroup);
+	if (group->name && !(group->path && strstr(group->path, group->name))) {
+		fputs(group->path ? " = " : "", stdout);
+		tool_print_safe(stdout, group->name);
+	}
+	if (!group->path)
+		printf("%sremoved, inode %" PRIu64, group->name ? ", " : "", group->counts.cgroup);
 	putchar('\n');
 }
 
@@ -97,20 +102,15 @@ void stalls_print_histogram(const struct stalls_list *list)
 	tool_histogram("usecs", hist, CGTUNE_PROBE_HIST);
 }
 
-static struct json_object *json_number(uint64_t value)
-{
-	return value == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(value);
-}
-
 static struct json_object *json_hist(const uint64_t *hist)
 {
 	struct json_object *array;
 
 	if (hist[0] == CGTUNE_UNKNOWN)
 		return NULL;
-	array = json_object_new_array();
+	array = tool_json_array();
 	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
-		json_object_array_add(array, json_object_new_uint64(hist[i]));
+		tool_json_append(array, tool_json_number(hist[i]));
 	return array;
 }
 
@@ -122,13 +122,13 @@ struct member {
 static void add_members(struct json_object *object, const struct member *members, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		json_object_object_add(object, members[i].name, json_number(members[i].value));
+		tool_json_add(object, members[i].name, tool_json_number(members[i].value));
 }
 #define ADD(object, members) add_members(object, members, sizeof(members) / sizeof((members)[0]))
 
 static struct json_object *json_group(const struct stalls_group *group)
 {
-	struct json_object *object = json_object_new_object(), *memory = json_object_new_object();
+	struct json_object *object = tool_json_object(), *memory = tool_json_object();
 	const struct cgtune_stalls *c = &group->counts;
 	const struct stalls_memory *m = &group->memory;
 	const struct member members[] = {
@@ -141,22 +141,23 @@ static struct json_object *json_group(const struct stalls_group *group)
 		{ "high_sleeps", m->high_sleeps }, { "high_sleep_ns", m->high_sleep_ns }, { "oom_kills", m->oom_kills },
 	};
 
-	json_object_object_add(object, "path", tool_json_string(group->path));
+	tool_json_add(object, "path", tool_json_string(group->path));
+	tool_json_add(object, "name", tool_json_string(group->name));
 	ADD(object, members);
-	json_object_object_add(object, "hist", json_hist(c->hist));
+	tool_json_add(object, "hist", json_hist(c->hist));
 	ADD(memory, memories);
-	json_object_object_add(object, "memory", memory);
+	tool_json_add(object, "memory", memory);
 	return object;
 }
 
 void stalls_print_json(const struct stalls_list *list)
 {
-	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
+	struct json_object *object = tool_json_object(), *groups = tool_json_array();
 
-	json_object_object_add(object, "rung", json_object_new_string(list->rung));
+	tool_json_add(object, "rung", tool_json_string(list->rung));
 	for (size_t i = 0; i < list->count; i++)
-		json_object_array_add(groups, json_group(&list->groups[i]));
-	json_object_object_add(object, "groups", groups);
+		tool_json_append(groups, json_group(&list->groups[i]));
+	tool_json_add(object, "groups", groups);
 	tool_json_print(object);
 }
 
@@ -183,7 +184,7 @@ void stalls_print_event(const struct cgtune_stall_event *event, const char *path
 
 void stalls_print_event_json(const struct cgtune_stall_event *event, const char *path, const char *leaf)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = tool_json_object();
 	const struct member members[] = {
 		{ "number", event->number }, { "ended_ns", event->ended_ns }, { "duration_ns", event->duration_ns },
 		{ "cpu", event->cpu }, { "limit_id", event->limit ? event->limit : CGTUNE_UNKNOWN }, { "leaf_id", event->leaf ? event->leaf : CGTUNE_UNKNOWN },
@@ -192,10 +193,10 @@ void stalls_print_event_json(const struct cgtune_stall_event *event, const char 
 	};
 
 	ADD(object, members);
-	json_object_object_add(object, "kind", json_object_new_string(kind_name(event->kind)));
-	json_object_object_add(object, "comm", event->leaf ? tool_json_string(event->comm) : NULL);
-	json_object_object_add(object, "limit", tool_json_string(path));
-	json_object_object_add(object, "leaf", tool_json_string(leaf));
+	tool_json_add(object, "kind", tool_json_string(kind_name(event->kind)));
+	tool_json_add(object, "comm", event->leaf ? tool_json_string(event->comm) : NULL);
+	tool_json_add(object, "limit", tool_json_string(path));
+	tool_json_add(object, "leaf", tool_json_string(leaf));
 	tool_json_print(object);
 }
 
@@ -243,8 +244,8 @@ void stalls_print_delta(const struct row *old, const struct row *new, uint64_t n
 		print_delta_plain(new->path, members);
 		return;
 	}
-	object = json_object_new_object();
-	json_object_object_add(object, "path", tool_json_string(new->path));
+	object = tool_json_object();
+	tool_json_add(object, "path", tool_json_string(new->path));
 	ADD(object, members);
 	tool_json_print(object);
 }

@@ -18,8 +18,7 @@ static int find_hierarchies(void)
 {
 	int r = groups_find("cpu", &cpu);
 
-	has_memory = r == 0 && groups_find("memory", &memory) == 0;
-	return r;
+	return r < 0 ? r : groups_look_for("memory", &memory, &has_memory);
 }
 
 /* Nothing has happened to the memory of a group; what is not counted on this kernel is not known. */
@@ -75,7 +74,8 @@ static int name_one(uint64_t id, const char *path, void *user)
 		struct stalls_group *group = &walk->list->groups[i];
 
 		if (group->counts.cgroup == id && group->counts.hierarchy == cpu.hierarchy && !group->path)
-			group->path = strdup(path);
+			if (!(group->path = strdup(path)))
+				return -ENOMEM;
 	}
 	return 0;
 }

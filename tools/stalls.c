@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls - `cgtune stalls`: what limits did to the cgroups, counted by the probe, or else by their own files */
 #include "stalls.h"
+#include "names.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -70,6 +71,7 @@ struct stalls_group *stalls_add(struct stalls_list *list, const char *path)
 	group = &more[list->count];
 	memset(group, 0xff, sizeof(*group));	/* CGTUNE_UNKNOWN in every number */
 	group->path = path ? strdup(path) : NULL;
+	group->name = NULL;
 	if (path && !group->path)
 		return NULL;
 	list->count++;
@@ -123,6 +125,12 @@ static void print(const struct arguments *arguments, const struct stalls_list *l
 	stalls_print_histogram(list);
 }
 
+static void add_names(struct stalls_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->groups[i].name = names_find(list->groups[i].counts.cgroup, list->groups[i].counts.hierarchy);
+}
+
 /* why: there is no probe. */
 static int show(const struct arguments *arguments, const struct stalls_probe *probe, const char *why,
 		const struct stalls_subject *subject)
@@ -133,11 +141,14 @@ static int show(const struct arguments *arguments, const struct stalls_probe *pr
 	if (r == 0 && list.count)
 		qsort(list.groups, list.count, sizeof(*list.groups), by_time);
 	if (r == 0) {
+		add_names(&list);
 		say_source(arguments, probe, why);
 		print(arguments, &list);
 	}
-	for (size_t i = 0; i < list.count; i++)
+	for (size_t i = 0; i < list.count; i++) {
 		free(list.groups[i].path);
+		free(list.groups[i].name);
+	}
 	free(list.groups);
 	return r < 0 ? tool_failed(subject->cpu_path ? subject->cpu_path : "the counts", r) : TOOL_DONE;
 }
@@ -155,6 +166,7 @@ static int find_subject(const struct arguments *arguments, const struct groups *
 {
 	static char paths[2][4096];
 	struct groups memory;
+	bool has_memory;
 	int r;
 
 	*ret = (struct stalls_subject){ arguments->cgroup, arguments->cgroup };
@@ -164,10 +176,11 @@ static int find_subject(const struct arguments *arguments, const struct groups *
 	if (r < 0)
 		return r;
 	ret->cpu_path = paths[0];
-	if (groups_find("memory", &memory) == 0 &&
+	r = groups_look_for("memory", &memory, &has_memory);
+	if (has_memory &&
 	    groups_of_process(&memory, arguments->pid, paths[1], sizeof(paths[1])) == 0)
 		ret->memory_path = paths[1];
-	return 0;
+	return r;
 }
 
 int tool_stalls(int argc, char **argv)

@@ -17,6 +17,7 @@ struct stalls_memory {
 
 struct stalls_group {
 	char *path;			/* NULL: the cgroup is gone */
+	char *name;			/* that a container engine gave it; NULL: none */
 	struct cgtune_stalls counts;	/* CGTUNE_UNKNOWN in each number, hist too: not counted */
 	struct stalls_memory memory;
 };

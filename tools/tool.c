@@ -2,7 +2,9 @@
 /* tool - what the subcommands of cgtune share: exit statuses, messages, argument parsing */
 #include "tool.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,10 +56,29 @@ void tool_usage(const char *what, const char *why)
 	exit(tool_usage_status);
 }
 
+static int failed_status(void)
+{
+	return tool_usage_status == TOOL_USAGE ? TOOL_FAILED : tool_usage_status;
+}
+
 int tool_failed(const char *what, int error)
 {
 	complain(what, cgtune_strerror(error));
-	return TOOL_FAILED;
+	return failed_status();
+}
+
+/* An error that a full buffer met is not that of the last write. */
+int tool_flush(void)
+{
+	bool lost = fflush(stdout) != 0;
+	static bool said;
+
+	if (!lost && !ferror(stdout))
+		return TOOL_DONE;
+	if (!said)
+		complain("standard output", lost ? strerror(errno) : "not all of it could be written");
+	said = true;
+	return failed_status();
 }
 
 const char *tool_bytes(uint64_t value, char room[32])
@@ -153,12 +174,14 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 	const struct argp_child children[] = { { .argp = argp }, { 0 } };
 	const struct argp outer = { .parser = quiet, .children = children };
 	static char name[] = "cgtune";
+	error_t r;
 
 	argp_err_exit_status = tool_usage_status;
 	/* Help begins with the subcommand's name, a complaint of getopt(3) with the command's. */
 	if (argc < 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-?") != 0 &&
 			 strcmp(argv[1], "--usage") != 0))
 		argv[0] = name;
-	if (argp_parse(&outer, argc, argv, ARGP_IN_ORDER, NULL, input))
-		tool_usage("arguments", "cannot be parsed");
+	r = argp_parse(&outer, argc, argv, ARGP_IN_ORDER, NULL, input);
+	if (r)
+		exit(tool_failed("the arguments", -r));
 }

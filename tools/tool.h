@@ -24,8 +24,11 @@ int tool_utf8_length(const char *text);
 /* One line "cgtune: WHAT: WHY" on stderr, then exit(2) with tool_usage_status. */
 void tool_usage(const char *what, const char *why) __attribute__((noreturn));
 
-/* The same line; returns TOOL_FAILED. */
+/* The same line; returns the exit status of a failure: TOOL_FAILED, or that of wrong usage where it is one for both. */
 int tool_failed(const char *what, int error);
+
+/* Whether all that was printed has arrived: TOOL_DONE, or as tool_failed(). The command's end looks, too. */
+int tool_flush(void);
 
 /* "1.5 MiB", "20.0 ms", for a person, in room. */
 const char *tool_bytes(uint64_t value, char room[32]);

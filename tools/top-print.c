@@ -40,11 +40,6 @@ void top_print_table(const struct top_sampler *sampler, const struct top_table *
 	}
 }
 
-static struct json_object *json_number(uint64_t n)
-{
-	return n == CGTUNE_UNKNOWN ? NULL : json_object_new_uint64(n);
-}
-
 static struct json_object *json_fraction(double n)
 {
 	char text[32];
@@ -52,7 +47,7 @@ static struct json_object *json_fraction(double n)
 	if (n < 0)
 		return NULL;
 	snprintf(text, sizeof(text), "%.6g", n);
-	return json_object_new_double_s(n, text);
+	return tool_json_decimal(text);
 }
 
 static struct json_object *json_seconds(uint64_t ns)
@@ -60,57 +55,52 @@ static struct json_object *json_seconds(uint64_t ns)
 	return json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
 }
 
-static void add(struct json_object *object, const char *name, struct json_object *value)
-{
-	json_object_object_add(object, name, value);
-}
-
 static struct json_object *json_stalls(const struct top_line *l)
 {
-	struct json_object *object = json_object_new_object(), *hist = json_object_new_array();
+	struct json_object *object = tool_json_object(), *hist = tool_json_array();
 
-	add(object, "count", json_number(l->stops));
-	add(object, "wall_seconds", json_seconds(l->wall_ns));
+	tool_json_add(object, "count", tool_json_number(l->stops));
+	tool_json_add(object, "wall_seconds", json_seconds(l->wall_ns));
 	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
-		json_object_array_add(hist, json_object_new_uint64(l->hist[i]));
-	add(object, "hist", hist);
+		tool_json_append(hist, tool_json_number(l->hist[i]));
+	tool_json_add(object, "hist", hist);
 	return object;
 }
 
 static struct json_object *json_line(const struct top_line *l)
 {
-	struct json_object *object = json_object_new_object(), *memory = json_object_new_object(),
-		*events = json_object_new_object();
+	struct json_object *object = tool_json_object(), *memory = tool_json_object(),
+		*events = tool_json_object();
 
-	add(object, "path", tool_json_string(l->row->path));
-	add(object, "id", json_object_new_uint64(l->row->id));
-	add(object, "hierarchy", json_object_new_uint64(l->row->hierarchy));
-	add(object, "quota", json_fraction(l->quota));
-	add(object, "use", json_fraction(l->use));
-	add(object, "throttled_share", json_fraction(l->share));
-	add(object, "throttled_seconds", json_seconds(l->throttled_ns));
-	add(object, "stalls", l->stops == CGTUNE_UNKNOWN ? NULL : json_stalls(l));
-	add(memory, "current", json_number(l->row->memory.current));
-	add(memory, "limit", json_number(l->row->memory.limit));
-	add(memory, "high", json_number(l->row->memory.high));
-	add(object, "memory", memory);
-	add(events, "high", json_number(l->high));
-	add(events, "max", json_number(l->max));
-	add(events, "oom_kill", json_number(l->kills));
-	add(object, "events", events);
+	tool_json_add(object, "path", tool_json_string(l->row->path));
+	tool_json_add(object, "id", tool_json_number(l->row->id));
+	tool_json_add(object, "hierarchy", tool_json_number(l->row->hierarchy));
+	tool_json_add(object, "quota", json_fraction(l->quota));
+	tool_json_add(object, "use", json_fraction(l->use));
+	tool_json_add(object, "throttled_share", json_fraction(l->share));
+	tool_json_add(object, "throttled_seconds", json_seconds(l->throttled_ns));
+	tool_json_add(object, "stalls", l->stops == CGTUNE_UNKNOWN ? NULL : json_stalls(l));
+	tool_json_add(memory, "current", tool_json_number(l->row->memory.current));
+	tool_json_add(memory, "limit", tool_json_number(l->row->memory.limit));
+	tool_json_add(memory, "high", tool_json_number(l->row->memory.high));
+	tool_json_add(object, "memory", memory);
+	tool_json_add(events, "high", tool_json_number(l->high));
+	tool_json_add(events, "max", tool_json_number(l->max));
+	tool_json_add(events, "oom_kill", tool_json_number(l->kills));
+	tool_json_add(object, "events", events);
 	return object;
 }
 
 void top_print_json(const struct top_sampler *sampler, const struct top_table *table)
 {
-	struct json_object *object = json_object_new_object(), *groups = json_object_new_array();
+	struct json_object *object = tool_json_object(), *groups = tool_json_array();
 	bool probe = sampler->new.counts.known;
 
-	add(object, "source", json_object_new_string(sampler->walk ? "iter" : "stat"));
-	add(object, "probe", probe ? json_object_new_string(sampler->probe.rung) : NULL);
-	add(object, "interval", json_fraction((double)table->ns / 1e9));
+	tool_json_add(object, "source", tool_json_string(sampler->walk ? "iter" : "stat"));
+	tool_json_add(object, "probe", probe ? tool_json_string(sampler->probe.rung) : NULL);
+	tool_json_add(object, "interval", json_fraction((double)table->ns / 1e9));
 	for (size_t i = 0; i < table->count; i++)
-		json_object_array_add(groups, json_line(&table->lines[i]));
-	add(object, "groups", groups);
+		tool_json_append(groups, json_line(&table->lines[i]));
+	tool_json_add(object, "groups", groups);
 	tool_json_print(object);
 }

@@ -109,7 +109,7 @@ static int print(const struct top_sampler *sampler)
 	top_table_free(&table);
 	if (!arguments->json && !arguments->once)
 		putchar('\n');
-	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : -EIO;
+	return tool_flush() == TOOL_DONE ? 0 : -EIO;
 }
 
 static void sleep_until(uint64_t ns)
@@ -180,5 +180,5 @@ int tool_top(int argc, char **argv)
 	}
 	if (r > 0)
 		return die_of(r);
-	return r < 0 ? tool_failed(r == -EIO ? "standard output" : "the cgroups", r) : TOOL_DONE;
+	return r < 0 && tool_flush() == TOOL_DONE ? tool_failed("the cgroups", r) : tool_flush();
 }

@@ -8,6 +8,7 @@
 #include "fuzz.h"
 #include "../../tools/agent.c"
 #include "../../tools/listen.c"
+#include "../../tools/notify.c"
 
 #include <setjmp.h>
 

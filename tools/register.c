@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * register - `cgtune probe register`: tell `cgtune stalls` what a container's cgroups are called
+ *
+ * The probe counts every cgroup and knows it by a number. Its path says little, and nothing
+ * any more when the container has ended; an OCI hook knows the name, while both are there.
+ */
+#include "register.h"
+#include "groups.h"
+#include "names.h"
+#include "tool.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STATE_SIZE = 1 << 20 };
+
+struct container {
+	char name[NAMES_LENGTH + 1], id[256];
+	int32_t pid;
+};
+
+static const char *annotation(struct json_object *annotations, const char *const *keys)
+{
+	struct json_object *value;
+
+	for (; *keys; keys++)
+		if (json_object_object_get_ex(annotations, *keys, &value) && json_object_is_type(value, json_type_string))
+			return json_object_get_string(value);
+	return NULL;
+}
+
+/* NAMESPACE/POD/CONTAINER as containerd and CRI-O annotate them, NAMESPACE/POD of the pod's own container; else the id. */
+static void name_container(struct json_object *annotations, struct container *ret)
+{
+	static const char *const spaces[] = { "io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace", NULL },
+		*const pods[] = { "io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name", NULL },
+		*const containers[] = { "io.kubernetes.cri.container-name", "io.kubernetes.container.name", NULL };
+	const char *space = annotation(annotations, spaces), *pod = annotation(annotations, pods),
+		*container = annotation(annotations, containers);
+
+	if (!space || !pod)
+		snprintf(ret->name, sizeof(ret->name), "%s", ret->id);
+	else
+		snprintf(ret->name, sizeof(ret->name), "%s/%s%s%s", space, pod, container ? "/" : "",
+			 container ? container : "");
+}
+
+/* The state of a container as runtimes write it to hooks (OCI runtime specification, "State"). */
+static bool take_state(struct json_object *state, struct container *ret)
+{
+	struct json_object *id, *pid, *annotations = NULL;
+
+	if (!json_object_object_get_ex(state, "id", &id) || !json_object_is_type(id, json_type_string) ||
+	    !json_object_object_get_ex(state, "pid", &pid) || !json_object_is_type(pid, json_type_int) ||
+	    json_object_get_int(pid) <= 0)
+		return false;
+	ret->pid = json_object_get_int(pid);
+	snprintf(ret->id, sizeof(ret->id), "%s", json_object_get_string(id));
+	json_object_object_get_ex(state, "annotations", &annotations);
+	name_container(annotations, ret);
+	return true;
+}
+
+static int read_state(struct container *ret)
+{
+	static char text[STATE_SIZE + 1];
+	struct json_object *state;
+	size_t size = fread(text, 1, STATE_SIZE, stdin);
+	bool taken;
+
+	text[size] = '\0';
+	state = json_tokener_parse(text);
+	taken = state && json_object_is_type(state, json_type_object) && take_state(state, ret);
+	json_object_put(state);
+	return taken ? 0 : -EINVAL;
+}
+
+/* The group of the process, and those above it that are the container's too: an engine may put processes into a group below
+ * the one that has the limits, and calls that one by the id. */
+static int name_groups(const char *controller, const struct container *container)
+{
+	static struct groups groups;
+	char path[4096], *end;
+	int r = groups_find(controller, &groups);
+
+	if (r == 0)
+		r = groups_of_process(&groups, container->pid, path, sizeof(path));
+	if (r == 0)
+		r = strcmp(path, "/") == 0 ? -ENOENT : names_add(&groups, path, container->name);
+	while (r == 0 && *container->id && (end = strrchr(path, '/')) && end > path) {
+		*end = '\0';
+		end = strrchr(path, '/');
+		if (!end || !strstr(end, container->id))
+			break;
+		r = names_add(&groups, path, container->name);
+	}
+	return r;
+}
+
+static bool is_counted(uint64_t id, uint32_t hierarchy, void *user)
+{
+	struct cgtune_stalls counts = { .size = sizeof(counts) };
+	struct cgtune_memory_stalls memory = { .size = sizeof(memory) };
+
+	return user && (cgtune_probe_read(user, id, hierarchy, &counts) == 0 ||
+			cgtune_probe_read_memory(user, id, hierarchy, &memory) == 0);
+}
+
+/* What a probe that cannot be opened has counted cannot be printed either. */
+static void prune(const struct cgtune_probe_options *options)
+{
+	static struct groups cpu, memory;
+	struct cgtune_probe *probe = NULL;
+
+	if (cgtune_probe_open(options, &probe) < 0)
+		probe = NULL;
+	if (groups_find("cpu", &cpu) == 0)
+		names_prune(&cpu, is_counted, probe);
+	if (groups_find("memory", &memory) == 0 && memory.hierarchy != cpu.hierarchy)
+		names_prune(&memory, is_counted, probe);
+	cgtune_probe_close(probe);
+}
+
+int register_container(const struct cgtune_probe_options *options, int32_t pid, const char *name)
+{
+	struct container container = { .pid = pid };
+	int cpu, memory;
+
+	if (name && (!*name || strlen(name) > NAMES_LENGTH || strchr(name, '\n')))
+		tool_usage("--name", "wants one line of at most 767 bytes");
+	if (name)
+		snprintf(container.name, sizeof(container.name), "%s", name);
+	else if (read_state(&container) < 0) {
+		fputs("cgtune: standard input: no state of a container, with id and pid, as OCI runtimes give it to hooks\n",
+		      stderr);
+		return TOOL_FAILED;
+	}
+	prune(options);
+	cpu = name_groups("cpu", &container);
+	memory = name_groups("memory", &container);
+	if (cpu == 0 || memory == 0)
+		return TOOL_DONE;
+	return tool_failed("the container's cgroups", cpu == -ENOENT ? memory : cpu);
+}
