@@ -84,7 +84,7 @@ static int read_state(struct container *ret)
 static int name_groups(const char *controller, const struct container *container)
 {
 	static struct groups groups;
-	char path[4096], *end;
+	char path[4096] = "", *end;
 	int r = groups_find(controller, &groups);
 
 	if (r == 0)
