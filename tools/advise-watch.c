@@ -377,7 +377,7 @@ static void end(struct watch *watch, uint64_t used_before, uint64_t ns)
 int advise_watch(const struct advise_subject *subject, const volatile int *stop, struct advise_facts *ret)
 {
 	struct watch watch = { .subject = subject, .facts = ret };
-	uint64_t since = clock_ns(CLOCK_MONOTONIC), used_before;
+	uint64_t since, used_before;
 	int r = begin(&watch);
 
 	if (r == 0) {
