@@ -67,9 +67,11 @@ static int remove_folder(const char *path)
 
 	if (!folder)
 		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(folder)))
+	while ((errno = 0, entry = readdir(folder)))
 		if (entry->d_name[0] != '.' && unlinkat(dirfd(folder), entry->d_name, 0) < 0 && errno != ENOENT)
 			r = -errno;
+	if (errno)
+		r = -errno;
 	closedir(folder);
 	return rmdir(path) < 0 && errno != ENOENT && r == 0 ? -errno : r;
 }

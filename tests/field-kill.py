@@ -70,7 +70,7 @@ def took(*arguments):
 
 def throttles():
     for entry in json.loads(call("stalls", "--json", "--bpffs", bpffs).stdout)["groups"]:
-        if entry["path"].endswith("/" + os.path.basename(group)):
+        if (entry["path"] or "").endswith("/" + os.path.basename(group)):    # null: it is removed
             return entry["throttles"] or 0
     return 0
 
@@ -88,7 +88,14 @@ class Probe:
         return any(re.match("cgtune-.*-(new|old)-", name) for name in os.listdir(bpffs))
 
     def round(self):
-        status = kill_sometime(start("probe", "start", "--bpffs", bpffs), self.usual, self.half_way)
+        victim = start("probe", "start", "--bpffs", bpffs)
+        if self.published == 0:
+            # One at least is to go on: that is looked at.
+            eventually(lambda: os.path.exists(f"{bpffs}/cgtune-1"), "probe start publishes")
+            victim.kill()
+            status = victim.wait()
+        else:
+            status = kill_sometime(victim, self.usual, self.half_way)
         if os.path.exists(f"{bpffs}/cgtune-1"):
             self.published += 1
             said = call("probe", "status", "--bpffs", bpffs)

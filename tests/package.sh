@@ -72,7 +72,7 @@ install() {
 	list=
 	for package in "$@"; do
 		case $package in
-		*cgtune*) list="$list $(cd "$root" && ls /debs/"${package}"_*.deb)" ;;
+		*cgtune*) list="$list /$(cd "$root" && ls debs/"${package}"_*.deb)" ;;
 		*) list="$list $package" ;;
 		esac
 	done

@@ -11,7 +11,7 @@ screen=$build/tests/screen
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 
 if ! grep -q "^HAVE_NCURSES_TRUE=''" "$build/config.log"; then
-	"$screen" -e 'built without ncurses' -e QUOTA -k 2 -- "$cgtune" top --filter "$me-" >"$tmp/out"
+	"$screen" -g 132x200 -e 'built without ncurses' -e QUOTA -k 2 -- "$cgtune" top --filter "$me-" >"$tmp/out"
 	is "without ncurses a table" "$?" 130
 	done_testing
 fi
@@ -90,12 +90,12 @@ on 0 "Ctrl-C" -e 'h help' -s '\003' -e 'status 0, the same terminal' -- sh "$tmp
 on 0 "q" -e 'h help' -s q -e 'status 0, the same terminal' -- sh "$tmp/kept" "$cgtune"
 
 echo "# terminals that are none"
-# A table of all cgroups may be longer than the screen: of ours it is not.
-on 130 "dumb" -e 'no screen, as the terminal "dumb" cannot move its cursor (TERM)' -e 'QUOTA' -k 2 -- env TERM=dumb "$cgtune" top --interval 0.1 --filter "$me-"
-on 130 "no TERM" -e 'no screen, as TERM is not set' -e 'QUOTA' -k 2 -- env -u TERM "$cgtune" top --interval 0.1 --filter "$me-"
-on 130 "an unknown one" -e 'no screen, as the terminal "none-such" is not known' -e 'QUOTA' -k 2 -- env TERM=none-such "$cgtune" top --interval 0.1 --filter "$me-"
-on 130 "no input" -e 'no screen, as standard input is no terminal' -e 'QUOTA' -k 2 -- sh -c 'exec "$1" top --interval 0.1 --filter "$2" </dev/null' - "$cgtune" "$me-"
-on 130 "--plain" -e QUOTA -k 2 -- "$cgtune" top --plain --interval 0.1 --filter "$me-"
+# A table of all cgroups may be longer than the screen, and tables follow each other: that of ours, on a high one, is seen.
+on 130 "dumb" -g 132x200 -e 'no screen, as the terminal "dumb" cannot move its cursor (TERM)' -e 'QUOTA' -k 2 -- env TERM=dumb "$cgtune" top --interval 0.1 --filter "$me-"
+on 130 "no TERM" -g 132x200 -e 'no screen, as TERM is not set' -e 'QUOTA' -k 2 -- env -u TERM "$cgtune" top --interval 0.1 --filter "$me-"
+on 130 "an unknown one" -g 132x200 -e 'no screen, as the terminal "none-such" is not known' -e 'QUOTA' -k 2 -- env TERM=none-such "$cgtune" top --interval 0.1 --filter "$me-"
+on 130 "no input" -g 132x200 -e 'no screen, as standard input is no terminal' -e 'QUOTA' -k 2 -- sh -c 'exec "$1" top --interval 0.1 --filter "$2" </dev/null' - "$cgtune" "$me-"
+on 130 "--plain" -g 132x200 -e QUOTA -k 2 -- "$cgtune" top --plain --interval 0.1 --filter "$me-"
 is "says nothing" "$(grep -c 'no screen' "$tmp/out")" 0
 for term in vt100 linux screen xterm; do
 	run "$pty" -e 'help' -s q -- env TERM=$term "$cgtune" top

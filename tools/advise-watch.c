@@ -24,7 +24,12 @@ struct watch {
 	struct advise_threads threads;	/* of the last look */
 	uint64_t runnable;		/* sum over all looks */
 	uint64_t used_ns;		/* by threads, since the first look */
-	uint64_t use_at, use_then;	/* when, and what had been used */
+	/*
+	 * Who is kept from running between a clock and a counter would find more used than there are CPUs: times are
+	 * taken so that they are too long rather than too short.
+	 */
+	uint64_t begin, looked;		/* before the first reading; before the last look at the threads */
+	uint64_t use_at, use_then;	/* before the last look at what was used; and that */
 	uint64_t cpu_stall_us, memory_stall_us;	/* at the beginning */
 	int error;			/* of the threads */
 };
@@ -194,8 +199,10 @@ static void look_at_threads(struct watch *watch)
 	struct advise_facts *facts = watch->facts;
 	struct advise_threads now;
 	unsigned runnable = 0;
-	int r = advise_threads_read(watch->subject, &watch->cpu, &now);
+	int r;
 
+	watch->looked = clock_ns(CLOCK_MONOTONIC);
+	r = advise_threads_read(watch->subject, &watch->cpu, &now);
 	if (r < 0) {
 		watch->error = r;
 		return;
@@ -214,18 +221,20 @@ static void look_at_threads(struct watch *watch)
 		facts->runnable_most = runnable;
 }
 
-/* What was used since the last look at that; first: there was none. */
+/* What was used since the last look at that, which follows one at the threads; first: there was none. */
 static void look_at_use(struct watch *watch, bool first)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), used = watch->facts->use_by_threads ? watch->used_ns : used_ns(watch);
+	bool threads = watch->facts->use_by_threads;
+	uint64_t before = threads ? watch->looked : clock_ns(CLOCK_MONOTONIC);
+	uint64_t used = threads ? watch->used_ns : used_ns(watch), after = clock_ns(CLOCK_MONOTONIC);
 	double use;
 
 	if (!first && used != CGTUNE_UNKNOWN && used >= watch->use_then) {
-		use = (double)(used - watch->use_then) / (double)(now - watch->use_at);
+		use = (double)(used - watch->use_then) / (double)(after - watch->use_at);
 		if (use > watch->facts->use_most)
 			watch->facts->use_most = use;
 	}
-	watch->use_at = now;
+	watch->use_at = before;
 	watch->use_then = used;
 }
 
@@ -356,12 +365,13 @@ static int begin(struct watch *watch)
 	return watch->error;
 }
 
-static void end(struct watch *watch, uint64_t used_before, uint64_t ns)
+static void end(struct watch *watch, uint64_t used_before)
 {
 	struct advise_facts *facts = watch->facts;
-	uint64_t used = facts->use_by_threads ? watch->used_ns : used_ns(watch);
+	uint64_t used = facts->use_by_threads ? watch->used_ns : used_ns(watch), ns;
 
-	facts->ns = ns;
+	end_levels(watch);
+	ns = facts->ns = clock_ns(CLOCK_MONOTONIC) - watch->begin;
 	facts->use = used == CGTUNE_UNKNOWN || used < used_before ? -1 : (double)(used - used_before) / (double)ns;
 	if (facts->use > facts->use_most)
 		facts->use_most = facts->use;
@@ -369,22 +379,21 @@ static void end(struct watch *watch, uint64_t used_before, uint64_t ns)
 	facts->cpu_pressure = pressure(watch->cpu_stall_us, stall_us(&watch->cpu, watch->subject->cpu_path, "cpu.pressure"), ns);
 	facts->memory_pressure = facts->memories ? pressure(watch->memory_stall_us,
 		stall_us(&watch->memory, watch->subject->memory_path, "memory.pressure"), ns) : -1;
-	end_levels(watch);
 	count_arenas(watch);
 	say_unread(watch);
 }
 
 int advise_watch(const struct advise_subject *subject, const volatile int *stop, struct advise_facts *ret)
 {
-	struct watch watch = { .subject = subject, .facts = ret };
+	struct watch watch = { .subject = subject, .facts = ret, .begin = clock_ns(CLOCK_MONOTONIC) };
 	uint64_t since, used_before;
 	int r = begin(&watch);
 
 	if (r == 0) {
 		used_before = watch.use_then;
-		since = watch.use_at;
+		since = clock_ns(CLOCK_MONOTONIC);
 		watch_for(&watch, since, since + (uint64_t)(subject->seconds * 1e9), stop);
-		end(&watch, used_before, clock_ns(CLOCK_MONOTONIC) - since);
+		end(&watch, used_before);
 	}
 	free(watch.threads.threads);
 	return r;

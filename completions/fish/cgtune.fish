@@ -66,7 +66,7 @@ for line in (cgtune --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\
     set -l command (string split -m 1 ' ' -- $line)
     complete -c cgtune -n __fish_use_subcommand -a $command[1] -d $command[2]
     __cgtune_options "__fish_seen_subcommand_from $command[1]" $command[1]
-    for action in (cgtune $command[1] --help 2>/dev/null | sed -n '1s/^Usage: [^]]*\] \([a-z |]*|[a-z |]*\)$/\1/p' | tr -d '|' | string split -n ' ')
+    for action in (cgtune $command[1] --help 2>/dev/null | head -n 2 | tr -s '\n ' ' ' | sed -n 's/^Usage: [^]]*\] \([a-z |]*|[a-z |]*\).*/\1/p' | tr -d '|' | string split -n ' ')
         complete -c cgtune -n "__fish_seen_subcommand_from $command[1]" -a $action
     end
 end
