@@ -334,7 +334,7 @@ static bool memory_near_max(const struct advise_facts *facts, struct advice *ret
 	double near = level ? nearness(level->unreclaimable, level->after.limit) : -1;
 	char room[32], use[32], more[32];
 
-	if (near < NEAR_MAX)
+	if (!level || near < NEAR_MAX)
 		return false;
 	*ret = (struct advice){
 		.rule = "memory-near-max", .setting = ADVISE_MEMORY_MAX, .path = level->path,
