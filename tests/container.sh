@@ -218,15 +218,25 @@ nested() {
 }
 
 # A quota that the container cannot see shows in what it did: the kernel counts all stops since 6.6.
-# It is so small that it is used up on any machine, however little of its CPUs we get.
+# While the container computes it is so small that it is used up on any machine, however little of its CPUs we get.
 out_of_sight() {
-    if [ "$version" = 2 ]; then
-        write '2000 100000' "$sys/$slice" cpu.max
-    else
-        write 2000 "$sys/cpu/$slice" cpu.cfs_quota_us
-    fi
-    config private "/$slice/hidden" '' 'busybox timeout 300 sh -c \"while cat /sys/fs/cgroup/cpu.stat.local /sys/fs/cgroup/cpu/cpu.stat.local 2>/dev/null | grep -qw 0; do :; done\"; exec cgtune show --json --why'
-    run "$group-hidden" >"$tmp/show" 2>"$tmp/errors" || :
+    quota=$sys/cpu/$slice/cpu.cfs_quota_us stat=$sys/cpu/$slice/cpu.stat
+    if [ "$version" = 2 ]; then quota=$sys/$slice/cpu.max stat=$sys/$slice/cpu.stat; fi
+    config private "/$slice/hidden" '' 'echo ready; busybox timeout 300 sh -c \"while cat /sys/fs/cgroup/cpu.stat.local /sys/fs/cgroup/cpu/cpu.stat.local 2>/dev/null | grep -qw 0; do :; done\"; cgtune show --json --why; echo done; exec busybox sleep 1000'
+    run "$group-hidden" --detach >"$tmp/show" 2>"$tmp/errors" || :
+    for try in $(seq 3000); do
+        ! grep -q ready "$tmp/show" || break
+        sleep 0.1
+    done
+    stopped=$(sed -n 's/^nr_throttled //p' "$stat")
+    echo 2000 >"$quota"
+    for try in $(seq 3000); do
+        [ "$(tail -n 1 "$tmp/show")" != "done" ] || break
+        # A few stops will do.
+        [ "$(sed -n 's/^nr_throttled //p' "$stat")" -lt $((stopped + 5)) ] || echo 50000 >"$quota"
+        sleep 0.1
+    done
+    run_time delete --force "$group-hidden"
     is 'quota out of sight: CPU limit' "$(member cpu limit <"$tmp/show")" null
     [ -e "$cpu/$slice/cpu.stat.local" ] || return 0
     is 'quota out of sight: hint' "$(member throttle hint <"$tmp/show" | cut -c 1-31)" 'throttledthoughnoquotaisvisible'
