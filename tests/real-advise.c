@@ -34,10 +34,13 @@ static int workers;
  */
 static void favour(const char *group)
 {
-	if (real_version(REAL_CPU) == 2)
-		real_set(group, REAL_CPU, "cpu.weight", "10000");
-	else
-		real_set(group, REAL_CPU, "cpu.shares", "262144");
+	const char *const groups[] = { "", group };
+
+	for (int i = 0; i < 2; i++)
+		if (real_version(REAL_CPU) == 2)
+			real_set(groups[i], REAL_CPU, "cpu.weight", "10000");
+		else
+			real_set(groups[i], REAL_CPU, "cpu.shares", "262144");
 }
 
 static void *burn(void *unused)
