@@ -34,10 +34,13 @@ static int workers;
  */
 static void favour(const char *group)
 {
-	if (real_version(REAL_CPU) == 2)
-		real_set(group, REAL_CPU, "cpu.weight", "10000");
-	else
-		real_set(group, REAL_CPU, "cpu.shares", "262144");
+	const char *const groups[] = { "", group };
+
+	for (int i = 0; i < 2; i++)
+		if (real_version(REAL_CPU) == 2)
+			real_set(groups[i], REAL_CPU, "cpu.weight", "10000");
+		else
+			real_set(groups[i], REAL_CPU, "cpu.shares", "262144");
 }
 
 static void *burn(void *unused)
@@ -250,6 +253,7 @@ START_TEST(test_threads)
 	ck_assert_double_gt(evidence(one, "runnable_mean"), 1);
 	ck_assert_double_eq_tol(evidence(one, "quota_cpus"), 0.5, 1e-9);
 	ck_assert_double_ge(evidence(one, "throttled_periods"), 1);
+	ck_assert_double_le(evidence(one, "used_cpus"), (double)sysconf(_SC_NPROCESSORS_ONLN) + 0.5);
 	ck_assert_ptr_nonnull(strstr(how(one, "start"), "cgtune run"));
 	one = speaks("threads-over-quota", NULL, pid);
 	ck_assert_double_eq_tol(evidence(one, "threads"), 8, 1e-9);

@@ -46,7 +46,8 @@ static int add(struct advise_threads *threads, int32_t tid)
 	struct advise_thread thread = { .tid = tid }, *more;
 	char path[64], text[1024];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	/* Outside of task/ the times are those of the whole process. */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", tid, tid);
 	if (tid <= 0 || read_text(path, text, sizeof(text)) <= 0 || parse_stat(text, &thread) < 0)
 		return 0;
 	more = reallocarray(threads->threads, threads->count + 1, sizeof(*more));

@@ -28,7 +28,8 @@ struct watch {
 	 * Who is kept from running between a clock and a counter would find more used than there are CPUs: times are
 	 * taken so that they are too long rather than too short.
 	 */
-	uint64_t begin, looked;		/* before the first reading; before the last look at the threads */
+	uint64_t begin, first;		/* before the first reading; before the first look at what was used */
+	uint64_t looked, looked_by;	/* before and after the last look at the threads */
 	uint64_t use_at, use_then;	/* before the last look at what was used; and that */
 	uint64_t cpu_stall_us, memory_stall_us;	/* at the beginning */
 	int error;			/* of the threads */
@@ -203,6 +204,7 @@ static void look_at_threads(struct watch *watch)
 
 	watch->looked = clock_ns(CLOCK_MONOTONIC);
 	r = advise_threads_read(watch->subject, &watch->cpu, &now);
+	watch->looked_by = clock_ns(CLOCK_MONOTONIC);
 	if (r < 0) {
 		watch->error = r;
 		return;
@@ -226,7 +228,8 @@ static void look_at_use(struct watch *watch, bool first)
 {
 	bool threads = watch->facts->use_by_threads;
 	uint64_t before = threads ? watch->looked : clock_ns(CLOCK_MONOTONIC);
-	uint64_t used = threads ? watch->used_ns : used_ns(watch), after = clock_ns(CLOCK_MONOTONIC);
+	uint64_t used = threads ? watch->used_ns : used_ns(watch);
+	uint64_t after = threads ? watch->looked_by : clock_ns(CLOCK_MONOTONIC);
 	double use;
 
 	if (!first && used != CGTUNE_UNKNOWN && used >= watch->use_then) {
@@ -361,6 +364,7 @@ static int begin(struct watch *watch)
 	watch->memory_stall_us = facts->memories ? stall_us(&watch->memory, watch->subject->memory_path, "memory.pressure") : CGTUNE_UNKNOWN;
 	look_at_threads(watch);
 	look_at_use(watch, true);
+	watch->first = watch->use_at;
 	look_at_memory(watch);
 	return watch->error;
 }
@@ -368,11 +372,14 @@ static int begin(struct watch *watch)
 static void end(struct watch *watch, uint64_t used_before)
 {
 	struct advise_facts *facts = watch->facts;
-	uint64_t used = facts->use_by_threads ? watch->used_ns : used_ns(watch), ns;
+	bool threads = facts->use_by_threads;
+	uint64_t used = threads ? watch->used_ns : used_ns(watch), ns;
+	uint64_t until = threads ? watch->looked_by : clock_ns(CLOCK_MONOTONIC);
 
 	end_levels(watch);
 	ns = facts->ns = clock_ns(CLOCK_MONOTONIC) - watch->begin;
-	facts->use = used == CGTUNE_UNKNOWN || used < used_before ? -1 : (double)(used - used_before) / (double)ns;
+	facts->use = used == CGTUNE_UNKNOWN || used < used_before ? -1 :
+		(double)(used - used_before) / (double)(until - watch->first);
 	if (facts->use > facts->use_most)
 		facts->use_most = facts->use;
 	facts->runnable = facts->looks ? (double)watch->runnable / facts->looks : -1;
