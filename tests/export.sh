@@ -79,21 +79,15 @@ sum() {
 	grep "^$1{" "$tmp/out" | grep -F "$2" | awk '{ n += $NF } END { printf "%.15g\n", n }'
 }
 
-# Uses CPU time until its group was stopped five times, then none, so that the counters stay.
-cat >"$tmp/burn" <<'END'
-until test "$("$1" show --json --why | "$2" throttle.nr_throttled)" -ge 5; do :; done
-echo "ready $$"
-exec sleep 600
-END
-
-# burner NAME: its path in $path, its cpu.stat in $stat.
+# burner NAME: a group that its quota has stopped three times, and whose process sleeps since: its path in $path, its cpu.stat in $stat.
 burner() {
-	start "$cgtune" run --name "$1" --cpus 0.1 --memory 64M -- sh "$tmp/burn" "$cgtune" "$json" || long grep -q ready "$tmp/said"
+	start "$cgtune" run --name "$1" --cpus 0.02 --memory 64M -- sh -c 'echo "ready $$"; while :; do :; done' || long grep -q ready "$tmp/said"
 	pid=$(sed -n 's/^ready //p' "$tmp/said")
 	path=$(sed -n 's/^[0-9]*:\([^:]*,\)*cpu\(,[^:]*\)*:\(.*\)$/\3/p' "/proc/$pid/cgroup")
 	stat=/sys/fs/cgroup/cpu$path/cpu.stat
 	test -n "$path" || { path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup") stat=/sys/fs/cgroup$path/cpu.stat; }
-	case $path in *\"*) path= ;; esac
+	long sh -c 'test "$(sed -n "s/^nr_throttled //p" "$1")" -ge 3' - "$stat"
+	kill -STOP "$pid"
 }
 
 # counter KEY: of $stat; seconds, whatever the version.
@@ -147,7 +141,7 @@ is "and the throttled ones" "$(of "cgtune_cpu_cfs_throttled_periods_total{cgroup
 	"$(sed -n 's/^nr_throttled //p' "$stat")"
 ok "and the time" awk -v a="$(of "cgtune_cpu_cfs_throttled_seconds_total{cgroup=\"$path\"}")" -v b="$(seconds_of_stat)" \
 	'BEGIN { exit !(a >= b && a < b + 0.000001) }'
-is "its quota" "$(of "cgtune_cpu_limit_cpus{cgroup=\"$path\"}")" 0.1
+is "its quota" "$(of "cgtune_cpu_limit_cpus{cgroup=\"$path\"}")" 0.02
 is "its threads" "$(of "cgtune_cpu_pool_size{cgroup=\"$path\"}")" 1
 is "its memory limit" "$(sum cgtune_memory_limit_bytes "/$me-a\"")" 67108864
 is "its budget" "$(sum cgtune_memory_budget_bytes "/$me-a\"")" 60397977
@@ -210,7 +204,7 @@ is "a file" "$status$(cat "$tmp/err")" 0
 is "for everybody to read" "$(stat -c %a "$tmp/x.prom")" 644
 is "and nothing beside it" "$(find "$tmp" -name 'x.prom*' | wc -l)" 1
 ask "$tmp/x.prom"
-is "--name" "$(grep -c 'cgtune_cpu_limit_cpus{' "$tmp/out") $(sum cgtune_cpu_limit_cpus "$me-a")" "1 0.1"
+is "--name" "$(grep -c 'cgtune_cpu_limit_cpus{' "$tmp/out") $(sum cgtune_cpu_limit_cpus "$me-a")" "1 0.02"
 run "$cgtune" export --textfile "$tmp/x.prom" --once --except "/$me-" --bpffs "$bpffs"
 is "--except" "$(grep -c "$me-" "$tmp/x.prom")" 0
 "$cgtune" export --textfile "$tmp/x.prom" --interval 1 --bpffs "$bpffs" &
@@ -245,7 +239,7 @@ ok "and that it lives, though nobody asks" long sh -c 'test "$(grep -c "^WATCHDO
 is "first that" "$(head -n 1 "$tmp/told")" READY=1
 is "a socket of its group" "$(stat -c %F:%a "$tmp/socket")" socket:660
 ask "unix:$tmp/socket"
-is "serves the same" "$(of "cgtune_cpu_limit_cpus{cgroup=\"$path\"}")" 0.1
+is "serves the same" "$(of "cgtune_cpu_limit_cpus{cgroup=\"$path\"}")" 0.02
 fails "one that listens there is not pushed aside" 1 'in use' "$cgtune" export --listen "unix:$tmp/socket"
 end "$exporter"
 long grep -q '^STOPPING=1$' "$tmp/told"

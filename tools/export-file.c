@@ -98,8 +98,10 @@ int export_write_file(const struct export_options *options)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	sigprocmask(SIG_BLOCK, &ends, NULL);
-	if (export_prepare(options, &table) < 0)
+	if (export_prepare(options, &table) < 0) {
+		export_table_free(&table);
 		return TOOL_FAILED;
+	}
 	status = write_one(options, &table);
 	notify_send("READY=1");
 	while (!options->once && wait_for_next(options->interval_s, table.taken_ns, &ends)) {

@@ -342,8 +342,10 @@ int export_serve(const struct export_options *options)
 	if (signals < 0)
 		return tool_failed("signalfd", -errno);
 	server.fd = listen_on(options->listen, BACKLOG);
-	if (server.fd < 0 || export_prepare(options, &server.table) < 0)
+	if (server.fd < 0 || export_prepare(options, &server.table) < 0) {
+		export_table_free(&server.table);
 		return TOOL_FAILED;
+	}
 	if (start() < 0)
 		return tool_failed("libmicrohttpd", -ENOMEM);
 	notify_send("READY=1");
