@@ -19,14 +19,24 @@ static int by_group(const void *a, const void *b)
 	return x->hierarchy < y->hierarchy ? -1 : x->hierarchy > y->hierarchy;
 }
 
-static int next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret)
+int counts_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret)
 {
-	int r = -EAGAIN;
+	int r = cgtune_probe_next(probe, cursor, ret);
 
-	for (int i = 0; i < TRIES && r == -EAGAIN; i++) {
+	for (int i = 1; i < TRIES && r == -EAGAIN; i++) {
+		sched_yield();
 		r = cgtune_probe_next(probe, cursor, ret);
-		if (r == -EAGAIN)
-			sched_yield();
+	}
+	return r;
+}
+
+int counts_next_memory(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_memory_stalls *ret)
+{
+	int r = cgtune_probe_next_memory(probe, cursor, ret);
+
+	for (int i = 1; i < TRIES && r == -EAGAIN; i++) {
+		sched_yield();
+		r = cgtune_probe_next_memory(probe, cursor, ret);
 	}
 	return r;
 }
@@ -38,7 +48,7 @@ static int read_all(struct cgtune_probe *probe, struct counts *counts)
 	uint32_t cursor = 0;
 	int r;
 
-	while ((r = next(probe, &cursor, &group)) == 1) {
+	while ((r = counts_next(probe, &cursor, &group)) == 1) {
 		if (counts->count == room) {
 			struct cgtune_stalls *more = reallocarray(counts->groups, room += 256, sizeof(*more));
 

@@ -26,6 +26,10 @@ struct counts_source {
 int counts_read(struct counts_source *source, const char *bpffs, struct counts *ret);
 void counts_close(struct counts_source *source);
 
+/* As cgtune_probe_next(); while a CPU changes a group's counts it waits, at last -EAGAIN. */
+int counts_next(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_stalls *ret);
+int counts_next_memory(struct cgtune_probe *probe, uint32_t *cursor, struct cgtune_memory_stalls *ret);
+
 /* Of a group of the cpu hierarchy; NULL: nothing is known. Zeroes where it has met nothing. */
 const struct cgtune_stalls *counts_find(const struct counts *counts, uint64_t id, uint32_t hierarchy);
 

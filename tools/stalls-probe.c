@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls-probe - `cgtune stalls` by a started probe: its counts by group, and single stops as they end */
+#include "counts.h"
 #include "stalls.h"
 #include "tool.h"
 
@@ -92,8 +93,9 @@ static int add_removed(struct cgtune_probe *probe, struct stalls_list *list)
 {
 	struct cgtune_memory_stalls counts = { .size = sizeof(counts) };
 	uint32_t cursor = 0;
+	int r;
 
-	while (cgtune_probe_next_memory(probe, &cursor, &counts) == 1) {
+	while ((r = counts_next_memory(probe, &cursor, &counts)) == 1) {
 		struct stalls_group *group = stalls_find_id(list, counts.cgroup, counts.hierarchy);
 
 		if (has_memory && counts.hierarchy == memory.hierarchy &&
@@ -107,7 +109,7 @@ static int add_removed(struct cgtune_probe *probe, struct stalls_list *list)
 		group->counts.hierarchy = counts.hierarchy;
 		to_memory(&counts, &group->memory);
 	}
-	return 0;
+	return r;
 }
 
 static int collect_all(struct cgtune_probe *probe, struct stalls_list *list)
@@ -119,7 +121,7 @@ static int collect_all(struct cgtune_probe *probe, struct stalls_list *list)
 	int r;
 
 	cgtune_probe_state(probe, &state);
-	while (cgtune_probe_next(probe, &cursor, &counts) == 1) {
+	while ((r = counts_next(probe, &cursor, &counts)) == 1) {
 		struct stalls_group *group = stalls_add(list, NULL);
 
 		if (!group)
@@ -128,7 +130,8 @@ static int collect_all(struct cgtune_probe *probe, struct stalls_list *list)
 		if (has_memory && memory.hierarchy == counts.hierarchy && state.memory_rung != CGTUNE_PROBE_NONE)
 			no_memory(&state, &group->memory);
 	}
-	r = groups_walk(&cpu, name_one, &walk);
+	if (r == 0)
+		r = groups_walk(&cpu, name_one, &walk);
 	if (r == 0 && has_memory)
 		r = groups_walk(&memory, memory_of_one, &walk);
 	return r < 0 ? r : add_removed(probe, list);
