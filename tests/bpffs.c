@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bpffs - for tests: a BPF file system of the program's own, in a mount namespace that goes with it */
 #include "bpffs.h"
+#include "suite.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -27,4 +28,17 @@ void bpffs_end(void)
 const char *bpffs_path(void)
 {
 	return path;
+}
+
+int bpffs_run(const char *why, Suite *(*suite)(void))
+{
+	int status;
+
+	if (!why)
+		why = bpffs_begin();
+	if (why)
+		return suite_skip(why);
+	status = suite_run(suite());
+	bpffs_end();
+	return status;
 }

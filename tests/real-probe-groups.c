@@ -349,14 +349,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	const char *why = real_begin();
-	int status;
-
-	if (!why)
-		why = bpffs_begin();
-	if (why)
-		return suite_skip(why);
-	status = suite_run(suite());
-	bpffs_end();
-	return status;
+	return bpffs_run(real_begin(), suite);
 }

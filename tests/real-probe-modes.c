@@ -192,13 +192,6 @@ static Suite *suite(void)
 
 int main(void)
 {
-	const char *why = geteuid() != 0 ? "not root" : bpffs_begin();
-	int status;
-
-	if (why)
-		return suite_skip(why);
 	setenv("CK_FORK", "yes", 1);
-	status = suite_run(suite());
-	bpffs_end();
-	return status;
+	return bpffs_run(geteuid() != 0 ? "not root" : NULL, suite);
 }

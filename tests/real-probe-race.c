@@ -191,15 +191,7 @@ static Suite *suite(void)
 int main(void)
 {
 	const char *why = real_begin();
-	int cpus[TASKS], status;
+	int cpus[TASKS];
 
-	if (!why && !two_cpus(cpus))
-		why = "one CPU";
-	if (!why)
-		why = bpffs_begin();
-	if (why)
-		return suite_skip(why);
-	status = suite_run(suite());
-	bpffs_end();
-	return status;
+	return bpffs_run(why || two_cpus(cpus) ? why : "one CPU", suite);
 }
