@@ -38,9 +38,9 @@ clean_prometheus() {
 }
 trap clean_prometheus EXIT
 
-# long COMMAND...: as await, for three minutes.
+# long COMMAND...: as await, for four minutes.
 long() {
-	for _ in $(seq 18); do
+	for _ in 1 2 3 4; do
 		await "$@" && return 0
 	done
 	return 1
