@@ -51,17 +51,17 @@ long() {
 	return 1
 }
 
-# end PROCESS: by SIGTERM, within two minutes; its status.
+# Whether a process of ours has ended: it is there until it is waited for.
+is_over() {
+	test ! -e "/proc/$1" || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+# end PROCESS: by SIGTERM, and in bounded time; its status.
 end() {
 	children=$(echo "$children " | sed "s/ $1 / /")
 	kill -TERM "$1"
-	(sleep 120 && kill -9 "$1") 2>/dev/null &
-	guard=$!
+	long is_over "$1" || kill -9 "$1"
 	wait "$1"
-	ended=$?
-	kill "$guard"
-	wait "$guard" 2>/dev/null
-	return "$ended"
 }
 
 # status ARGUMENT...: of curl's answer.
