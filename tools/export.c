@@ -10,9 +10,7 @@
 #include "privilege.h"
 #include "tool.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	KEY_LISTEN = 256, KEY_TEXTFILE, KEY_ONCE, KEY_INTERVAL, KEY_CGROUP, KEY_DEPTH, KEY_NAME, KEY_EXCEPT, KEY_USER,
@@ -55,12 +53,8 @@ static const char doc[] =
 	"\n\n"
 	"It ends by SIGTERM, and tells systemd when it is ready and that it lives (Type=notify, WatchdogSec=).";
 
-static regex_t *compile(const char *text)
+static const regex_t *compile(const char *text, regex_t *regex)
 {
-	regex_t *regex = malloc(sizeof(*regex));
-
-	if (!regex)
-		exit(tool_failed(text, -ENOMEM));
 	if (regcomp(regex, text, REG_EXTENDED | REG_NOSUB) != 0)
 		tool_usage(text, "is no extended regular expression");
 	return regex;
@@ -87,6 +81,8 @@ static void check(const struct export_options *to)
 
 static error_t parse_filter(int key, const char *argument, struct export_filter *filter)
 {
+	static regex_t name, except;
+
 	switch (key) {
 	case KEY_CGROUP:
 		if (*argument != '/')
@@ -98,10 +94,10 @@ static error_t parse_filter(int key, const char *argument, struct export_filter 
 			tool_usage(argument, "--depth wants a number of levels");
 		return 0;
 	case KEY_NAME:
-		filter->name = compile(argument);
+		filter->name = compile(argument, &name);
 		return 0;
 	case KEY_EXCEPT:
-		filter->except = compile(argument);
+		filter->except = compile(argument, &except);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
