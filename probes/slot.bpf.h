@@ -6,7 +6,7 @@
 #include "kernel.h"
 #include "shared.h"
 
-#define LOCK_SPINS 400				/* times itself, times itself: a second or more */
+#define LOCK_SPINS 2000				/* times itself: half a second or more */
 #define SWAP_TRIES 32				/* each that fails is another CPU's that succeeded */
 #define MOST_LEVELS 24
 
@@ -90,18 +90,10 @@ __noinline int lock_soon(void)
 	return 0;
 }
 
-__noinline int lock_later(void)
-{
-	for (int i = 0; i < LOCK_SPINS; i++)
-		if (lock_soon())
-			return 1;
-	return 0;
-}
-
 __noinline int lock(void)
 {
 	for (int i = 0; i < LOCK_SPINS; i++)
-		if (lock_later())
+		if (lock_soon())
 			return 1;
 	COUNT(lost);
 	return 0;

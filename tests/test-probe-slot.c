@@ -66,7 +66,6 @@ static void push(void);
 
 int mark_stopped(void *ctx);
 int lock_soon(void);
-int lock_later(void);
 int lock(void);
 int bucket_of(__u64 us);
 int raise_word(__u32 index, __u32 offset, __u64 value);
