@@ -181,6 +181,8 @@ echo "$started" >"${stat%/*}/$me-box.77aa/container/cgroup.procs"
 is "the groups of the container above the process" "$(state "$started" 77aa '' | tr , '\n' | grep "^77aa /$me-" | paste -s -d, -)" \
 	"77aa /$me-box.77aa,77aa /$me-box.77aa/container"
 kill "$started"
+wait "$started"
+rmdir "${stat%/*}/$me-box.77aa/container" "${stat%/*}/$me-box.77aa"
 rm -rf "$names"
 
 # Of our groups alone: a removed group's place in the probe's array is taken by the next one that is stopped.
