@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
 	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
 	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
 	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID); register: whose cgroups", 0 },
-	{ "name", KEY_NAME, "NAME", 0, "register: how stalls calls the cgroups of --pid, also when they are gone", 0 },
+	{ "name", KEY_NAME, "NAME", 0, "register: how stalls, top and export call the cgroups of --pid, stalls also when they are gone", 0 },
 	{ "btf", KEY_BTF, "FILE", 0, "start: types of a kernel that has no BTF, made by bpftool gen min_core_btf", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
 	{ 0 },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls-stat - `cgtune stalls` without a probe: what cpu.stat and the memory events of the groups tell */
 #include "stalls.h"
+#include "names.h"
 #include "tool.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ int stalls_stat_follow(const struct stalls_subject *subject, bool json)
 		r = read_subject(subject, &new);
 		if (r < 0)
 			break;
+		names_look();
 		for (size_t i = 0; i < new.count; i++) {
 			const struct row *known = rows_find(&old, new.rows[i].path);
 

@@ -127,6 +127,7 @@ static void print(const struct arguments *arguments, const struct stalls_list *l
 
 static void add_names(struct stalls_list *list)
 {
+	names_look();
 	for (size_t i = 0; i < list->count; i++)
 		list->groups[i].name = names_find(list->groups[i].counts.cgroup, list->groups[i].counts.hierarchy);
 }
@@ -145,10 +146,8 @@ static int show(const struct arguments *arguments, const struct stalls_probe *pr
 		say_source(arguments, probe, why);
 		print(arguments, &list);
 	}
-	for (size_t i = 0; i < list.count; i++) {
+	for (size_t i = 0; i < list.count; i++)
 		free(list.groups[i].path);
-		free(list.groups[i].name);
-	}
 	free(list.groups);
 	return r < 0 ? tool_failed(subject->cpu_path ? subject->cpu_path : "the counts", r) : TOOL_DONE;
 }

@@ -65,6 +65,7 @@ static void take_line(const struct top_reading *old, const struct top_reading *n
 	bool same = before && before->id == row->id, probed = same && row->has_cpu && old->counts.since_ns == new->counts.since_ns;
 
 	take_row(same ? before : NULL, row, new->taken_ns - old->taken_ns, line);
+	line->name = names_find(row->id, row->hierarchy);
 	take_counts(probed ? counts_find(&old->counts, row->id, row->hierarchy) : NULL,
 		    probed ? counts_find(&new->counts, row->id, row->hierarchy) : NULL, line);
 }
@@ -87,9 +88,9 @@ static int by_view(const void *a, const void *b, void *user)
 	return compare(a, b, user);
 }
 
-static bool is_wanted(const char *path, const struct top_view *view)
+static bool is_wanted(const struct top_line *line, const struct top_view *view)
 {
-	return !*view->filter || strcasestr(path, view->filter);
+	return !*view->filter || strcasestr(line->row->path, view->filter) || (line->name && strcasestr(line->name, view->filter));
 }
 
 /* A line of a tree: its parent, by place in the table of all, and the first below it, as they come. */
@@ -129,7 +130,7 @@ static struct node *link_nodes(struct node *nodes, struct node **order, size_t n
 	for (size_t i = 0; i < n; i++) {
 		order[i] = &nodes[i];
 		nodes[i].parent = find_parent(nodes, rows, nodes[i].line->row->path);
-		if (is_wanted(nodes[i].line->row->path, view))
+		if (is_wanted(nodes[i].line, view))
 			for (struct node *at = &nodes[i]; at && !at->wanted; at = at->parent)
 				at->wanted = true;
 	}
@@ -193,7 +194,7 @@ static void make_list(const struct top_view *view, struct top_table *table)
 {
 	table->count = 0;
 	for (size_t i = 0; i < table->total; i++)
-		if (is_wanted(table->lines[i].row->path, view))
+		if (is_wanted(&table->lines[i], view))
 			table->lines[table->count++] = table->lines[i];
 	qsort_r(table->lines, table->count, sizeof(*table->lines), by_view, (void *)view);
 }
@@ -226,9 +227,9 @@ void top_table_free(struct top_table *table)
 	*table = (struct top_table){ .lines = NULL };
 }
 
-const char *top_name(const struct top_line *line, bool tree)
+const char *top_name(const struct top_line *line, bool tree, char room[NAMES_SHOWN])
 {
-	const char *slash = tree && line->depth ? strrchr(line->row->path, '/') : NULL;
+	const char *path = line->row->path, *slash = tree && line->depth ? strrchr(path, '/') : NULL;
 
-	return slash ? slash + 1 : line->row->path;
+	return names_show(path, line->name, room) + (slash ? slash + 1 - path : 0);
 }

@@ -24,7 +24,7 @@ const char *top_source_of_stops(const struct top_sampler *sampler, char *room, s
 void top_print_table(const struct top_sampler *sampler, const struct top_table *table)
 {
 	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	char room[256], cell[TOP_CELL];
+	char room[256], cell[TOP_CELL], name[NAMES_SHOWN];
 
 	printf("%zu cgroups over %.1f s, from %s; %s\n", table->total, (double)table->ns / 1e9, top_source_of_rows(sampler),
 	       top_source_of_stops(sampler, room, sizeof(room)));
@@ -35,7 +35,7 @@ void top_print_table(const struct top_sampler *sampler, const struct top_table *
 		for (int c = 0; c < TOP_CGROUP; c++)
 			printf("%s ", top_column_text(c, &table->lines[i], utf8, cell));
 		printf(" %*s", 2 * (int)table->lines[i].depth, "");
-		tool_print_safe(stdout, top_name(&table->lines[i], sampler->arguments->view.tree));
+		tool_print_safe(stdout, top_name(&table->lines[i], sampler->arguments->view.tree, name));
 		putchar('\n');
 	}
 }
@@ -73,6 +73,7 @@ static struct json_object *json_line(const struct top_line *l)
 		*events = tool_json_object();
 
 	tool_json_add(object, "path", tool_json_string(l->row->path));
+	tool_json_add(object, "name", tool_json_string(l->name));
 	tool_json_add(object, "id", tool_json_number(l->row->id));
 	tool_json_add(object, "hierarchy", tool_json_number(l->row->hierarchy));
 	tool_json_add(object, "quota", json_fraction(l->quota));

@@ -32,6 +32,7 @@ static int take(struct top_sampler *sampler, struct top_reading *ret)
 	int r;
 
 	sampler->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	names_look();
 	r = rows_read(sampler->walk, &reading.rows);
 	if (r == 0)
 		r = counts_read(&sampler->probe, sampler->arguments->bpffs, &reading.counts);
