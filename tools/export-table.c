@@ -8,20 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t export_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
 
 static void free_group(struct export_group *group)
 {
@@ -287,7 +273,7 @@ static void fill(struct export_table *table)
 
 int export_table_refresh(struct export_table *table, const struct export_options *options)
 {
-	uint64_t now_ns = export_now_ns(), now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
+	uint64_t now_ns = tool_now_ns(), now_ms = tool_clock_ns(CLOCK_REALTIME) / 1000000;
 	struct rows rows = { .rows = NULL };
 	bool walked;
 	int r = look(&rows, options->files, &walked);

@@ -120,7 +120,6 @@ struct export_options {
 /* Look at all groups again. 0 or -errno: the table has what could be had, or what it had before. */
 int export_table_refresh(struct export_table *table, const struct export_options *options);
 void export_table_free(struct export_table *table);
-uint64_t export_now_ns(void);
 
 /* ---- export-walk.c and export-stalls.c, or in a build without BPF export-none.c */
 

@@ -216,12 +216,6 @@ void stalls_print_event_json(const struct cgtune_stall_event *event, const struc
 	tool_json_print(object);
 }
 
-/* What was counted between; CGTUNE_UNKNOWN where one of both is not known. */
-static uint64_t between(uint64_t old, uint64_t new)
-{
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
-}
-
 static void print_count(uint64_t n, const char *what)
 {
 	if (n && n != CGTUNE_UNKNOWN)
@@ -246,12 +240,12 @@ static void print_delta_plain(const struct row *row, const struct member *m)
 void stalls_print_delta(const struct row *old, const struct row *new, uint64_t ns, bool json)
 {
 	const struct member members[] = {
-		{ "nr_periods", between(old->cpu.periods, new->cpu.periods) },
-		{ "nr_throttled", between(old->cpu.throttled, new->cpu.throttled) },
-		{ "throttled_ns", between(old->cpu.throttled_ns, new->cpu.throttled_ns) },
-		{ "high_reclaims", between(old->memory.high_events, new->memory.high_events) },
-		{ "max_reclaims", between(old->memory.max_events, new->memory.max_events) },
-		{ "oom_kills", between(old->memory.oom_kills, new->memory.oom_kills) },
+		{ "nr_periods", rows_between(old->cpu.periods, new->cpu.periods) },
+		{ "nr_throttled", rows_between(old->cpu.throttled, new->cpu.throttled) },
+		{ "throttled_ns", rows_between(old->cpu.throttled_ns, new->cpu.throttled_ns) },
+		{ "high_reclaims", rows_between(old->memory.high_events, new->memory.high_events) },
+		{ "max_reclaims", rows_between(old->memory.max_events, new->memory.max_events) },
+		{ "oom_kills", rows_between(old->memory.oom_kills, new->memory.oom_kills) },
 		{ "id", new->id }, { "hierarchy", new->hierarchy }, { "interval_ns", ns },
 	};
 	struct json_object *object;

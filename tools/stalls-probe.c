@@ -6,7 +6,6 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -247,18 +246,8 @@ static int follow(struct cgtune_probe *probe, const struct stalls_subject *subje
 
 int stalls_probe_open(const char *bpffs, struct stalls_probe *ret, char *why, size_t size)
 {
-	struct cgtune_probe_options options = {
-		.size = sizeof(options), .bpffs = bpffs, .text = why, .text_size = size,
-	};
-	int r = cgtune_probe_open(&options, &ret->probe);
-
 	ret->collect = collect;
 	ret->follow = follow;
 	ret->close = cgtune_probe_close;
-	if (r == -ENOENT)
-		snprintf(why, size, "no probe is started (`cgtune probe start`, as root)");
-	else if (r < 0 && !*why)
-		snprintf(why, size, "%s", cgtune_strerror(r));
-	why[strcspn(why, "\n")] = '\0';
-	return r;
+	return counts_open(bpffs, &ret->probe, why, size);
 }

@@ -5,7 +5,6 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #define POLL_S 1
@@ -57,14 +56,6 @@ int stalls_stat_collect(const struct stalls_subject *subject, struct stalls_list
 	return r;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool has_changed(const struct row *old, const struct row *new)
 {
 	return old->cpu.throttled != new->cpu.throttled || old->cpu.throttled_ns != new->cpu.throttled_ns ||
@@ -76,12 +67,12 @@ static bool has_changed(const struct row *old, const struct row *new)
 int stalls_stat_follow(const struct stalls_subject *subject, bool json)
 {
 	struct rows old, new;
-	uint64_t before = now_ns(), now;
+	uint64_t before = tool_now_ns(), now;
 	int r = read_subject(subject, &old);
 
 	while (r == 0 && fflush(stdout) == 0) {
 		sleep(POLL_S);
-		now = now_ns();
+		now = tool_now_ns();
 		r = read_subject(subject, &new);
 		if (r < 0)
 			break;

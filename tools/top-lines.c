@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t between(uint64_t old, uint64_t new)
-{
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
-}
-
 static double ratio(uint64_t part, uint64_t whole)
 {
 	return part == CGTUNE_UNKNOWN || whole == CGTUNE_UNKNOWN || !whole ? -1 : (double)part / (double)whole;
@@ -38,12 +33,12 @@ static void take_row(const struct row *old, const struct row *new, uint64_t ns, 
 		line->quota = ratio(now->quota_us, now->period_us);
 	if (!old)
 		return;
-	line->use = ratio(between(old->cpu.used_ns, now->used_ns), ns);
-	line->share = ratio(between(old->cpu.throttled, now->throttled), between(old->cpu.periods, now->periods));
-	line->throttled_ns = between(old->cpu.throttled_ns, now->throttled_ns);
-	line->high = between(old->memory.high_events, new->memory.high_events);
-	line->max = between(old->memory.max_events, new->memory.max_events);
-	line->kills = between(old->memory.oom_kills, new->memory.oom_kills);
+	line->use = ratio(rows_between(old->cpu.used_ns, now->used_ns), ns);
+	line->share = ratio(rows_between(old->cpu.throttled, now->throttled), rows_between(old->cpu.periods, now->periods));
+	line->throttled_ns = rows_between(old->cpu.throttled_ns, now->throttled_ns);
+	line->high = rows_between(old->memory.high_events, new->memory.high_events);
+	line->max = rows_between(old->memory.max_events, new->memory.max_events);
+	line->kills = rows_between(old->memory.oom_kills, new->memory.oom_kills);
 }
 
 static void take_counts(const struct cgtune_stalls *old, const struct cgtune_stalls *new, struct top_line *line)
@@ -52,8 +47,8 @@ static void take_counts(const struct cgtune_stalls *old, const struct cgtune_sta
 	memset(line->hist, 0, sizeof(line->hist));
 	if (!old || !new)
 		return;
-	line->stops = between(old->throttles, new->throttles);
-	line->wall_ns = between(old->wall_ns, new->wall_ns);
+	line->stops = rows_between(old->throttles, new->throttles);
+	line->wall_ns = rows_between(old->wall_ns, new->wall_ns);
 	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
 		line->hist[i] = new->hist[i] >= old->hist[i] ? new->hist[i] - old->hist[i] : 0;
 }

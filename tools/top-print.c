@@ -40,19 +40,9 @@ void top_print_table(const struct top_sampler *sampler, const struct top_table *
 	}
 }
 
-static struct json_object *json_fraction(double n)
-{
-	char text[32];
-
-	if (n < 0)
-		return NULL;
-	snprintf(text, sizeof(text), "%.6g", n);
-	return tool_json_decimal(text);
-}
-
 static struct json_object *json_seconds(uint64_t ns)
 {
-	return json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
+	return tool_json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
 }
 
 static struct json_object *json_stalls(const struct top_line *l)
@@ -76,9 +66,9 @@ static struct json_object *json_line(const struct top_line *l)
 	tool_json_add(object, "name", tool_json_string(l->name));
 	tool_json_add(object, "id", tool_json_number(l->row->id));
 	tool_json_add(object, "hierarchy", tool_json_number(l->row->hierarchy));
-	tool_json_add(object, "quota", json_fraction(l->quota));
-	tool_json_add(object, "use", json_fraction(l->use));
-	tool_json_add(object, "throttled_share", json_fraction(l->share));
+	tool_json_add(object, "quota", tool_json_fraction(l->quota));
+	tool_json_add(object, "use", tool_json_fraction(l->use));
+	tool_json_add(object, "throttled_share", tool_json_fraction(l->share));
 	tool_json_add(object, "throttled_seconds", json_seconds(l->throttled_ns));
 	tool_json_add(object, "stalls", l->stops == CGTUNE_UNKNOWN ? NULL : json_stalls(l));
 	tool_json_add(memory, "current", tool_json_number(l->row->memory.current));
@@ -99,7 +89,7 @@ void top_print_json(const struct top_sampler *sampler, const struct top_table *t
 
 	tool_json_add(object, "source", tool_json_string(sampler->walk ? "iter" : "stat"));
 	tool_json_add(object, "probe", probe ? tool_json_string(sampler->probe.rung) : NULL);
-	tool_json_add(object, "interval", json_fraction((double)table->ns / 1e9));
+	tool_json_add(object, "interval", tool_json_fraction((double)table->ns / 1e9));
 	for (size_t i = 0; i < table->count; i++)
 		tool_json_append(groups, json_line(&table->lines[i]));
 	tool_json_add(object, "groups", groups);

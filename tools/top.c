@@ -47,16 +47,6 @@ static void take_filter(const char *argument, struct top_view *view)
 	snprintf(view->filter, sizeof(view->filter), "%s", argument);
 }
 
-static double take_interval(const char *argument)
-{
-	char *end;
-	double seconds = strtod(argument, &end);
-
-	if (end == argument || *end || !(seconds >= 0.1 && seconds <= 3600))
-		tool_usage(argument, "--interval wants seconds from 0.1 to 3600");
-	return seconds;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct input *input = state->input;
@@ -88,7 +78,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		arguments->bpffs = argument;
 		return 0;
 	case KEY_INTERVAL:
-		arguments->interval = take_interval(argument);
+		arguments->interval = tool_number(argument, 0.1, 3600, "--interval wants seconds from 0.1 to 3600");
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "top takes no argument");

@@ -54,7 +54,6 @@ void top_sampler_close(struct top_sampler *sampler);
 uint64_t top_sampler_due(const struct top_sampler *sampler);
 /* What of one CPU this process uses at most. */
 #define TOP_SHARE_PERCENT 5
-uint64_t top_now_ns(void);
 
 /* A cgroup between two readings; a number below 0, or CGTUNE_UNKNOWN: not known. */
 struct top_line {
