@@ -50,7 +50,7 @@ static inline int suite_run(Suite *suite)
 
 	suite_reason = mmap(NULL, SUITE_REASON, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!out || suite_reason == MAP_FAILED || setvbuf(out, NULL, _IOLBF, BUFSIZ) != 0)
-		return EXIT_FAILURE;
+		abort();
 	fflush(stdout);
 	stdout = out;
 	srunner_set_fork_status(runner, CK_FORK_GETENV);

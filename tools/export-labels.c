@@ -179,7 +179,8 @@ bool export_labels_make(const char *path, const char *name, struct export_labels
 	};
 	bool ok = labels[0].value && !labels[3].value == !name && find(path, &labels[1].value, &labels[2].value);
 
-	*ret = (struct export_labels){ .text.data = NULL };
+	*ret = (struct export_labels){ .name = name ? strdup(name) : NULL };
+	ok = ok && !ret->name == !name;
 	for (int i = 0; i < EXPORT_LABELS_MOST; i++) {
 		if (ok && labels[i].value)
 			export_labels_add(ret, &labels[i]);
@@ -195,4 +196,6 @@ void export_labels_free(struct export_labels *labels)
 {
 	export_text_free(&labels->text);
 	export_text_free(&labels->proto);
+	free(labels->name);
+	labels->name = NULL;
 }

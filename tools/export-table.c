@@ -12,7 +12,6 @@
 static void free_group(struct export_group *group)
 {
 	free(group->path);
-	free(group->name);
 	export_labels_free(&group->labels);
 }
 
@@ -41,9 +40,9 @@ static void take_row(const struct row *row, struct export_group *group)
 	group->memory = row->memory;
 }
 
-static bool is_named(const struct export_group *group, const char *name)
+static bool is_named(const struct export_labels *labels, const char *name)
 {
-	return name && group->name ? strcmp(name, group->name) == 0 : name == group->name;
+	return name && labels->name ? strcmp(name, labels->name) == 0 : name == labels->name;
 }
 
 /* The labels by the name that it has now. */
@@ -51,17 +50,12 @@ static int label(uint64_t id, uint32_t hierarchy, struct export_group *group)
 {
 	const char *name = names_find(id, hierarchy);
 	struct export_labels labels;
-	char *copy = NULL;
 
-	if (group->labels.text.size && is_named(group, name))
+	if (group->labels.text.size && is_named(&group->labels, name))
 		return 0;
-	if ((name && !(copy = strdup(name))) || !export_labels_make(group->path, name, &labels)) {
-		free(copy);
+	if (!export_labels_make(group->path, name, &labels))
 		return -ENOMEM;
-	}
-	free(group->name);
 	export_labels_free(&group->labels);
-	group->name = copy;
 	group->labels = labels;
 	return 0;
 }

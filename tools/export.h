@@ -54,6 +54,7 @@ enum { EXPORT_LABELS_MOST = 4 };
 struct export_labels {
 	struct export_text text;	/* cgroup="/a",pod_uid="..." */
 	struct export_text proto;	/* LabelPairs of a Metric */
+	char *name;			/* that a container engine gave it; NULL: none */
 };
 
 /* name: or NULL. false: out of memory. */
@@ -77,7 +78,6 @@ bool export_filter_takes(const struct export_filter *filter, const char *path);
 
 struct export_group {
 	char *path;
-	char *name;			/* that a container engine gave it, of one that is shown; NULL: none */
 	bool shown;			/* the operator's filter takes it */
 	bool has_cpu, has_memory;
 	bool has_histogram;		/* its quota stops it, or might */
