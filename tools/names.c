@@ -87,21 +87,22 @@ int names_add(const struct groups *groups, const char *path, const char *name)
 	return r;
 }
 
-/* Both lines of a record, as pointers into room. */
-static bool read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
+/* Both lines of a record, as pointers into room. 0; -EBADMSG: it is none; or -errno. */
+static int read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
 {
 	int fd = openat(folder, file, O_RDONLY | FILE_FLAGS);
 	ssize_t size = fd < 0 ? -1 : read(fd, room, RECORD_SIZE);
+	int error = errno;
 	char *rest = room;
 
 	if (fd >= 0)
 		close(fd);
 	if (size < 0)
-		return false;
+		return -error;
 	room[size] = '\0';
 	*name = strsep(&rest, "\n");
 	*path = strsep(&rest, "\n");
-	return rest != NULL;
+	return rest ? 0 : -EBADMSG;
 }
 
 char *names_find(uint64_t id, uint32_t hierarchy)
@@ -112,17 +113,19 @@ char *names_find(uint64_t id, uint32_t hierarchy)
 	if (folder < 0)
 		return NULL;
 	name_file(id, hierarchy, file);
-	if (read_record(folder, file, room, &name, &path))
+	if (read_record(folder, file, room, &name, &path) == 0)
 		ret = strdup(name);
 	close(folder);
 	return ret;
 }
 
-static bool is_there(const struct groups *groups, const char *path, uint64_t id)
+/* Not where it cannot be looked at, now. */
+static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 {
 	uint64_t now;
+	int r = groups_id(groups, path, &now);
 
-	return groups_id(groups, path, &now) == 0 && now == id;
+	return r == 0 ? now != id : r == -ENOENT;
 }
 
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
@@ -133,12 +136,13 @@ void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint3
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		unsigned long hierarchy = strtoul(entry->d_name, &end, 10), id;
+		int r;
 
 		if (end == entry->d_name || *end != '-' || hierarchy != groups->hierarchy)
 			continue;
 		id = strtoul(end + 1, NULL, 10);
-		if (!read_record(folder, entry->d_name, room, &name, &path) ||
-		    (!is_there(groups, path, id) && !counted(id, groups->hierarchy, user)))
+		r = read_record(folder, entry->d_name, room, &name, &path);
+		if (r == -EBADMSG || (r == 0 && is_gone(groups, path, id) && !counted(id, groups->hierarchy, user)))
 			unlinkat(folder, entry->d_name, 0);
 	}
 	if (dir)
