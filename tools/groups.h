@@ -36,5 +36,8 @@ int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_
 
 /* fn for each directory, those above first, until it returns something else than 0. */
 int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user);
+/* The same of one group, by its path, and those below it. */
+int groups_walk_below(const struct groups *groups, const char *path, int (*fn)(uint64_t id, const char *path, void *user),
+		      void *user);
 
 #endif
