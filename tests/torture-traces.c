@@ -42,6 +42,24 @@ static size_t count(const char *pattern, int flags, glob_t *found)
 	return found->gl_pathc;
 }
 
+/* Files of that pattern are removed; whether there were any. */
+static bool sweep(const char *pattern)
+{
+	glob_t left = { 0 };
+	bool some = count(pattern, 0, &left) > 0;
+
+	for (size_t i = 0; i < left.gl_pathc; i++)
+		unlink(left.gl_pathv[i]);
+	globfree(&left);
+	return some;
+}
+
+/* Who may remove nothing leaves a part. */
+static bool leaves_parts(const struct torture *t)
+{
+	return t->from_then_on || t->number == SYS_unlink || t->number == SYS_unlinkat;
+}
+
 /* ---- cgtune run: it is to have said what is left, and --gc is to know of it. With all calls failing nobody could. */
 
 static const char *after_run(const struct torture *t, const struct said *said)
@@ -87,7 +105,6 @@ static const char *after_file(const struct torture *t, const struct said *said)
 {
 	static char text[SAID_MOST], clean[FAMILIES_MOST], room[FAMILIES_MOST];
 	char pattern[TRACES_PATH + 32];
-	glob_t left = { 0 };
 	int fd = open(place.textfile, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	bool old, some;
@@ -98,10 +115,7 @@ static const char *after_file(const struct torture *t, const struct said *said)
 	close(fd);
 	text[n] = '\0';
 	snprintf(pattern, sizeof(pattern), "%s.*", place.textfile);
-	some = count(pattern, 0, &left) > 0;
-	for (size_t i = 0; i < left.gl_pathc; i++)
-		unlink(left.gl_pathv[i]);
-	globfree(&left);
+	some = sweep(pattern);
 	old = strcmp(text, OLD) == 0;
 	if (!t->at)
 		said_families(text, clean, sizeof(clean));
@@ -109,7 +123,7 @@ static const char *after_file(const struct torture *t, const struct said *said)
 		return "it succeeds, and the file is the old one";
 	if (!old && strcmp(said_families(text, room, sizeof(room)), clean) != 0)
 		return "something is missing in the file";
-	return some && !t->from_then_on && t->number != SYS_unlink ? "a part of a file is left" : NULL;
+	return some && !leaves_parts(t) ? "a part of a file is left" : NULL;
 }
 
 const struct traces traces_of_file = { before_file, after_file };
@@ -145,13 +159,12 @@ static const char *stop_all(void)
 /* It has published a probe, or none at all; but who may remove nothing leaves what the next stop removes. */
 static const char *after_start(const struct torture *t, const struct said *said)
 {
-	bool removes = t->number == SYS_unlink || t->number == SYS_unlinkat || t->number == SYS_rmdir;
 	bool started = call_probe("status") == 0;
 
 	(void)said;
 	if (succeeded(t) && !started)
 		return "it succeeds, and there is no probe";
-	if (!started && is_pinned() && !t->from_then_on && !removes)
+	if (!started && is_pinned() && !leaves_parts(t) && t->number != SYS_rmdir)
 		return "it fails, and something is left pinned";
 	return stop_all();
 }
@@ -252,6 +265,7 @@ static const char *after_register(const struct torture *t, const struct said *sa
 {
 	glob_t found = { 0 };
 	size_t others = 0, ours = 0, all = count(NAMES "/*", 0, &found);
+	bool parts = sweep(NAMES "/.[0-9]*");
 
 	(void)said;
 	for (size_t i = 0; i < all; i++) {
@@ -265,7 +279,7 @@ static const char *after_register(const struct torture *t, const struct said *sa
 	globfree(&found);
 	if (others != 1 && t->error != ENOENT)		/* it is forgotten when its cgroup is not there */
 		return "the name of another container is lost";
-	if (others + ours != all)
+	if (others + ours != all || (parts && !leaves_parts(t)))
 		return "a record is cut";
 	if (!others) {
 		rmdir(NAMES);
