@@ -168,6 +168,27 @@ is "annotations that are no strings" "$(state "$pid" 0123 '"io.kubernetes.pod.na
 	grep -o "^0123 $path")" "0123 $path"
 is "stalls tells it" "$("$cgtune" stalls --cgroup "$path" --json | "$json" groups.0.name)" 0123
 ok "in its table, too" sh -c '"$1" stalls --cgroup "$2" | grep -q "$2 = 0123\$"' - "$cgtune" "$path"
+run "$cgtune" top --once --json --interval 0.1 --filter 'by name'
+is "top finds none by a name that there is not" "$("$json" -n groups <"$tmp/out")" 0
+exported() {
+	grep -c "^cgtune_cpu_limit_cpus{cgroup=\"$path\"$1} 1\$" "$tmp/names.prom"
+}
+"$cgtune" export --textfile "$tmp/names.prom" --interval 1 --bpffs "$tmp" &
+writer=$!
+await exported ',name="0123"' >/dev/null
+is "export labels it" "$(exported ',name="0123"')" 1
+"$cgtune" probe register --name 'by name "x"' --pid "$pid"
+run "$cgtune" top --once --json --interval 0.1 --filter 'BY NAME'
+is "top finds it by a new one" "$("$json" groups.0.path groups.0.name <"$tmp/out" | paste -s -d'|')" "$path|by name \"x\""
+run "$cgtune" top --once --interval 0.1 --tree --filter 'by name'
+ok "in a tree, too" grep -q "^ .* ${path##*/} = by name \"x\"\$" "$tmp/out"
+await exported ',name="by name \\"x\\""' >/dev/null
+is "export labels it anew" "$(exported ',name="by name \\"x\\""') $(exported ',name="0123"')" "1 0"
+rm -rf "$names"
+await exported '' >/dev/null
+is "and has no label where there is no name" "$(exported '')" 1
+kill "$writer"
+wait "$writer"
 run "$cgtune" probe register --name x --pid "$pid"
 chmod 777 "$names"
 fails "a folder that others may write" 1 'not permitted' "$cgtune" probe register --name x --pid "$pid"
@@ -192,6 +213,8 @@ if ! "$cgtune" probe start --subtree "/$me" >"$tmp/out" 2>&1; then
 	skip "the probe" "$(cat "$tmp/out")"
 	done_testing
 fi
+"$cgtune" stalls --follow --json >"$tmp/follow" &
+follower=$!
 hook "$cgtune"
 config "\"sh\", \"-c\", \"until busybox grep -Eq 'nr_throttled ([3-9]|[1-9][0-9])' $stat; do :; done; echo started\"" ''
 container "$me-one"
@@ -201,12 +224,14 @@ for i in $(seq 0 $(($("$json" -n groups <"$tmp/out") - 1))); do
 	"$json" "groups.$i.name" "groups.$i.path" "groups.$i.throttles" <"$tmp/out" | paste -s -d' ' -
 done | grep "^$me-one " >"$tmp/row"
 ok "its counts have its name when it is gone" grep -Eq "^$me-one null [1-9]" "$tmp/row" || sed 's/^/# /' "$tmp/out"
-ok "in the table, too" sh -c '"$1" stalls | grep -Eq "  $2-one, removed, inode [0-9]+\$"' - "$cgtune" "$me"
+ok "in the table, too" sh -c '"$1" stalls | grep -Eq "  $2-one \(removed, inode [0-9]+\)\$"' - "$cgtune" "$me"
+ok "and each of its stops" await grep -q "\"limit_name\":\"$me-one\"" "$tmp/follow"
 sleep 600 &
 started=$!
 "$cgtune" probe register --name other --pid "$started"
 ok "the name stays while it is counted" grep -q "^$me-one\$" "$names"/*
 "$cgtune" probe stop
+wait "$follower"
 "$cgtune" probe register --name other --pid "$started"
 ok "and not longer" sh -c '! cat "$1"/* | grep -q "^$2-one\$"' - "$names" "$me"
 kill "$started"

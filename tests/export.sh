@@ -8,11 +8,7 @@ srcdir=${srcdir:-.}
 # shellcheck source=tests/command.sh
 . "$srcdir/tests/command.sh"
 
-run "$cgtune" run --cpus 1 true
-if test "$(id -u)" != 0 || test "$status" -ne 0; then
-	echo "1..0 # SKIP no cgroup can be made here: $(head -n 1 "$tmp/err")"
-	exit 0
-fi
+needs_cgroups
 bpffs=$tmp/bpf
 mkdir "$bpffs"
 children=
@@ -41,14 +37,6 @@ exporter() {
 	children="$children $exporter"
 	long grep -qs listening "$tmp/export" || sed 's/^/# /' "$tmp/export.err"
 	url=http://127.0.0.1:$(sed -n 's/listening on .*://p' "$tmp/export")/metrics
-}
-
-# long COMMAND...: as await, for two minutes.
-long() {
-	for _ in 1 2; do
-		await "$@" && return 0
-	done
-	return 1
 }
 
 # has_ended PROCESS: which nobody has waited for yet, or somebody has.
@@ -83,9 +71,7 @@ sum() {
 burner() {
 	start "$cgtune" run --name "$1" --cpus 0.02 --memory 64M -- sh -c 'echo "ready $$"; while :; do :; done' || long grep -q ready "$tmp/said"
 	pid=$(sed -n 's/^ready //p' "$tmp/said")
-	path=$(sed -n 's/^[0-9]*:\([^:]*,\)*cpu\(,[^:]*\)*:\(.*\)$/\3/p' "/proc/$pid/cgroup")
-	stat=/sys/fs/cgroup/cpu$path/cpu.stat
-	test -n "$path" || { path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup") stat=/sys/fs/cgroup$path/cpu.stat; }
+	group_of "$pid"
 	long sh -c 'test "$(sed -n "s/^nr_throttled //p" "$1")" -ge 3' - "$stat"
 	kill -STOP "$pid"
 }

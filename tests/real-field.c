@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * real-field - a process that follows its limits and admits by them, in the field: storms of signals, a neighbour that is
- * killed for want of memory, a clock that is set, a process that is stopped
+ * killed for want of memory, a clock that is set, a process that is stopped, a machine that is suspended
  *
- * The clock is of the whole machine: in a virtual one only.
+ * Clock and suspend are of the whole machine: in a virtual one only.
  */
 #include "follow.h"
 
@@ -234,7 +234,7 @@ static void start_thaw(const char *group, int64_t bytes)
 	}
 }
 
-/* As a debugger, a freezer or a suspend to RAM does to it: what happened meanwhile is seen, and no wait is shorter. */
+/* As a debugger or a freezer does to it: what happened meanwhile is seen, and no wait is shorter. */
 START_TEST(stopped)
 {
 	struct cgtune_limiter *limiter;
@@ -252,6 +252,97 @@ START_TEST(stopped)
 }
 END_TEST
 
+#define MEM_SLEEP "/sys/power/mem_sleep"
+#define WAKEUP_COUNT "/sys/power/wakeup_count"
+#define WAKE_ALARM "/sys/class/rtc/rtc0/wakealarm"
+#define ALARM_S 10
+
+/* By read(2) and write(2): what is said is taken or not when they return. */
+static bool get(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n >= 0;
+}
+
+static bool put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* To RAM, and woken by the clock's alarm. */
+static bool can_suspend(void)
+{
+	char ways[64];
+
+	return get(MEM_SLEEP, ways, sizeof(ways)) && strstr(ways, "deep") && access(WAKE_ALARM, W_OK) == 0;
+}
+
+/* An alarm that comes before all is frozen wakes nobody later: by the count the kernel knows, and does not suspend. */
+static bool suspend(void)
+{
+	char alarm[16], count[32];
+
+	snprintf(alarm, sizeof(alarm), "+%d", ALARM_S);
+	return put(MEM_SLEEP, "deep") && put(WAKE_ALARM, "0") && get(WAKEUP_COUNT, count, sizeof(count)) &&
+		put(WAKE_ALARM, alarm) && put(WAKEUP_COUNT, count) && put("/sys/power/state", "mem");
+}
+
+static pid_t start_suspend(void)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0) {
+		while (!suspend())
+			usleep(1000);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* What the clocks that go on in a suspend are ahead of the others by, in milliseconds. */
+static int64_t slept_ms(void)
+{
+	struct timespec boot, awake;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	return (boot.tv_sec - awake.tv_sec) * 1000 + (boot.tv_nsec - awake.tv_nsec) / 1000000;
+}
+
+/* In the middle of what it does: it goes on after it, waits as long as it was told, and sees what changes. */
+START_TEST(suspended)
+{
+	int64_t slept = slept_ms();
+	struct cgtune_limiter *limiter;
+	int status, fd = follow_limited("suspended", 64 * REAL_MIB);
+	pid_t pid;
+
+	limiter = full_limiter();
+	pid = start_suspend();
+	do {
+		expect_timeout(limiter);
+		expect_all(64 * REAL_MIB);
+	} while (waitpid(pid, &status, WNOHANG) == 0);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_gt(slept_ms() - slept, 0);
+	printf("# suspended for %d ms\n", (int)(slept_ms() - slept));
+	cgtune_limiter_free(limiter);
+	real_memory("suspended", 32 * REAL_MIB);
+	follow_expect(fd, CGTUNE_MEMORY);
+	follow_expect_values(1, 32 * REAL_MIB);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *all = suite_create("real-field");
@@ -266,6 +357,8 @@ static Suite *suite(void)
 		tcase_add_test(tcase, killed_for_memory);
 	if (getenv("CGTUNE_VM"))
 		tcase_add_test(tcase, clock_jumps);
+	if (getenv("CGTUNE_VM") && can_suspend())
+		tcase_add_test(tcase, suspended);
 	suite_add_tcase(all, tcase);
 	return all;
 }

@@ -8,11 +8,7 @@ srcdir=${srcdir:-.}
 # shellcheck source=tests/command.sh
 . "$srcdir/tests/command.sh"
 
-run "$cgtune" run --cpus 1 true
-if test "$(id -u)" != 0 || test "$status" -ne 0; then
-	echo "1..0 # SKIP no cgroup can be made here: $(head -n 1 "$tmp/err")"
-	exit 0
-fi
+needs_cgroups
 bpffs=$tmp/bpf
 # shellcheck disable=SC2317
 clean_probe() {
@@ -25,14 +21,6 @@ followers=
 trap clean_probe EXIT
 mkdir "$bpffs"
 
-# long COMMAND...: as await, for two minutes: here little CPU time is what is tested.
-long() {
-	for _ in 1 2; do
-		await "$@" && return 0
-	done
-	return 1
-}
-
 # Uses CPU time until its group was stopped three times, says who it is, and waits.
 cat >"$tmp/burn" <<'END'
 until test "$("$1" show --json --why | "$2" throttle.nr_throttled)" -ge "$3"; do :; done
@@ -44,8 +32,7 @@ END
 burner() {
 	start "$cgtune" run --name "$1" --cpus 0.1 -- sh "$tmp/burn" "$cgtune" "$json" "$2" || long grep -q ready "$tmp/said"
 	pid=$(sed -n 's/^ready //p' "$tmp/said")
-	path=$(sed -n 's/^[0-9]*:\([^:]*,\)*cpu\(,[^:]*\)*:\(.*\)$/\3/p' "/proc/$pid/cgroup")
-	test -n "$path" || path=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+	group_of "$pid"
 }
 
 # killed NAME: one of whose processes was killed for want of memory; the first in $pid.

@@ -15,9 +15,11 @@
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -665,6 +667,16 @@ static void add(Suite *suite, const char *name, const TTest *test, size_t to)
 	suite_add_tcase(suite, tcase);
 }
 
+static bool has_openat2(void)
+{
+	const struct open_how how = { .flags = O_PATH | O_CLOEXEC };
+	long fd = syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how));
+
+	if (fd >= 0)
+		close((int)fd);
+	return fd >= 0;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("hostile");
@@ -683,9 +695,13 @@ int main(void)
 	}
 	add(suite, "places", something_else_in_place_of_a_file, ARRAY_SIZE(in_place) * ARRAY_SIZE(v2_files));
 	add(suite, "levels", unreadable_level_is_one_warning, 5);
-	add(suite, "links of files", link_of_a_file_is_not_followed_out, 2 * ARRAY_SIZE(v2_files));
-	add(suite, "links of directories", link_of_a_directory_is_not_followed_out, 8);
-	add(suite, "links inside", link_inside_is_followed, 1);
+	if (has_openat2()) {
+		add(suite, "links of files", link_of_a_file_is_not_followed_out, 2 * ARRAY_SIZE(v2_files));
+		add(suite, "links of directories", link_of_a_directory_is_not_followed_out, 8);
+		add(suite, "links inside", link_inside_is_followed, 1);
+	} else {
+		puts("# no openat2(2), as under valgrind: no promise about links below another root");
+	}
 	add(suite, "dotdot", dotdot_in_names, ARRAY_SIZE(dotdots));
 	add(suite, "long", long_lines, ARRAY_SIZE(paths));
 	add(suite, "deep", deep_path, 1);

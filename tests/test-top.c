@@ -52,7 +52,7 @@ static void setup(void)
 /* "PATH PATH ..." of what is shown. */
 static const char *order(const struct top_view *view)
 {
-	static char text[512];
+	static char text[512], name[NAMES_SHOWN];
 	struct top_table table;
 
 	*text = '\0';
@@ -60,7 +60,7 @@ static const char *order(const struct top_view *view)
 	ck_assert_uint_eq(table.total, ROWS);
 	for (size_t i = 0; i < table.count; i++)
 		sprintf(text + strlen(text), "%s%.*s%s", i ? " " : "", (int)table.lines[i].depth, "......",
-			top_name(&table.lines[i], view->tree));
+			top_name(&table.lines[i], view->tree, name));
 	top_table_free(&table);
 	return text;
 }
@@ -261,6 +261,22 @@ START_TEST(test_alarm)
 }
 END_TEST
 
+START_TEST(test_name)
+{
+	const struct row row = { .path = (char *)"/a/pod1/box" };
+	struct top_line line = { .row = &row, .name = "default/web", .depth = 2 };
+	char room[NAMES_SHOWN];
+
+	ck_assert_str_eq(top_name(&line, false, room), "/a/pod1/box = default/web");
+	ck_assert_str_eq(top_name(&line, true, room), "box = default/web");
+	line.name = "pod1";		/* the path has it */
+	ck_assert_str_eq(top_name(&line, false, room), "/a/pod1/box");
+	ck_assert_str_eq(top_name(&line, true, room), "box");
+	line.name = NULL;
+	ck_assert_str_eq(top_name(&line, true, room), "box");
+}
+END_TEST
+
 START_TEST(test_columns)
 {
 	for (int i = 0; i < TOP_COLUMNS; i++) {
@@ -289,6 +305,7 @@ int main(void)
 	tcase_add_test(all, test_nothing);
 	tcase_add_test(all, test_text);
 	tcase_add_test(all, test_alarm);
+	tcase_add_test(all, test_name);
 	tcase_add_test(all, test_columns);
 	suite_add_tcase(suite, all);
 	return suite_run(suite);

@@ -104,29 +104,17 @@ void advise_print(const struct advise_subject *subject, const struct advise_fact
 		puts("\nNothing to change.");
 }
 
-static struct json_object *json_fraction(double n)
-{
-	char text[32];
-
-	if (n < 0)
-		return NULL;
-	if (n == (double)(int64_t)n)
-		return tool_json_number((uint64_t)n);
-	snprintf(text, sizeof(text), "%.6g", n);
-	return tool_json_decimal(text);
-}
-
 static struct json_object *json_cpu(const struct advise_facts *facts)
 {
 	struct json_object *object = tool_json_object();
 	const struct advise_cpu *stopper = advise_stopper(facts);
 
-	tool_json_add(object, "quota", json_fraction(advise_quota(facts->cpu)));
+	tool_json_add(object, "quota", tool_json_fraction(advise_quota(facts->cpu)));
 	tool_json_add(object, "cpus", tool_json_number(facts->limits.cpus));
-	tool_json_add(object, "used", json_fraction(facts->use));
-	tool_json_add(object, "used_most", json_fraction(facts->use_most));
+	tool_json_add(object, "used", tool_json_fraction(facts->use));
+	tool_json_add(object, "used_most", tool_json_fraction(facts->use_most));
 	tool_json_add(object, "stopped_by", stopper ? tool_json_string(stopper->path) : NULL);
-	tool_json_add(object, "pressure", json_fraction(facts->cpu_pressure));
+	tool_json_add(object, "pressure", tool_json_fraction(facts->cpu_pressure));
 	return object;
 }
 
@@ -135,7 +123,7 @@ static struct json_object *json_threads(const struct advise_facts *facts)
 	struct json_object *object = tool_json_object();
 
 	tool_json_add(object, "count", tool_json_number(facts->threads));
-	tool_json_add(object, "runnable", json_fraction(facts->runnable));
+	tool_json_add(object, "runnable", tool_json_fraction(facts->runnable));
 	tool_json_add(object, "runnable_most", tool_json_number(facts->runnable_most));
 	tool_json_add(object, "planned", tool_json_number(facts->plan.threads));
 	tool_json_add(object, "arenas", facts->arenas_pid ? tool_json_number(facts->arenas + 1) : NULL);
@@ -155,7 +143,7 @@ static struct json_object *json_memory(const struct advise_facts *facts)
 	tool_json_add(object, "limit", tool_json_number(own->after.limit));
 	tool_json_add(object, "high", tool_json_number(own->after.high));
 	tool_json_add(object, "oom_kills", tool_json_number(own->after.oom_kills));
-	tool_json_add(object, "pressure", json_fraction(facts->memory_pressure));
+	tool_json_add(object, "pressure", tool_json_fraction(facts->memory_pressure));
 	return object;
 }
 
@@ -179,9 +167,9 @@ static struct json_object *json_advice(const struct advise_facts *facts, const s
 	tool_json_add(object, "why", tool_json_string(advice->why));
 	tool_json_add(object, "cgroup", tool_json_string(advice->path));
 	tool_json_add(object, "setting", tool_json_string(setting_name(advice->setting)));
-	tool_json_add(object, "recommended", advice->setting == ADVISE_NOTHING ? NULL : json_fraction(advice->value));
+	tool_json_add(object, "recommended", advice->setting == ADVISE_NOTHING ? NULL : tool_json_fraction(advice->value));
 	for (size_t i = 0; i < advice->evidences; i++)
-		tool_json_add(evidence, advice->evidence[i].name, json_fraction(advice->evidence[i].value));
+		tool_json_add(evidence, advice->evidence[i].name, tool_json_fraction(advice->evidence[i].value));
 	tool_json_add(object, "evidence", evidence);
 	for (int place = 0; place < ADVISE_PLACES; place++)
 		tool_json_add(commands, advise_place_name(place), tool_json_string(advise_command(facts, advice, place, room, sizeof(room))));
@@ -195,7 +183,7 @@ void advise_print_json(const struct advise_subject *subject, const struct advise
 
 	tool_json_add(object, "cgroup", tool_json_string(subject->cpu_path));
 	tool_json_add(object, "pid", subject->pid ? tool_json_number((uint64_t)subject->pid) : NULL);
-	tool_json_add(object, "seconds", json_fraction((double)facts->ns / 1e9));
+	tool_json_add(object, "seconds", tool_json_fraction((double)facts->ns / 1e9));
 	for (size_t i = 0; i < n; i++)
 		tool_json_append(all, json_advice(facts, &advice[i]));
 	tool_json_add(object, "advice", all);

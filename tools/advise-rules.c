@@ -20,11 +20,6 @@
 #define COMFORT 0.75			/* what use is to be of a limit */
 #define ARENAS_PER_THREAD 8		/* as glibc has for each CPU, and cgtune for each thread that the limit allows */
 
-static uint64_t between(uint64_t old, uint64_t new)
-{
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
-}
-
 static double known(uint64_t n)
 {
 	return n == CGTUNE_UNKNOWN ? -1 : (double)n;
@@ -61,15 +56,15 @@ double advise_quota(const struct advise_cpu *level)
 /* Of its periods those in which its quota stopped it; below 0: not known, or there were none. */
 static double stopped_share(const struct advise_cpu *level)
 {
-	uint64_t periods = between(level->before.periods, level->after.periods);
-	uint64_t throttled = between(level->before.throttled, level->after.throttled);
+	uint64_t periods = rows_between(level->before.periods, level->after.periods);
+	uint64_t throttled = rows_between(level->before.throttled, level->after.throttled);
 
 	return periods == CGTUNE_UNKNOWN || throttled == CGTUNE_UNKNOWN || !periods ? -1 : (double)throttled / (double)periods;
 }
 
 static double stopped_ns(const struct advise_cpu *level)
 {
-	return known(between(level->before.throttled_ns, level->after.throttled_ns));
+	return known(rows_between(level->before.throttled_ns, level->after.throttled_ns));
 }
 
 const struct advise_cpu *advise_stopper(const struct advise_facts *facts)
@@ -93,7 +88,7 @@ bool advise_is_idle(const struct advise_facts *facts)
 /* CPUs that a level used. Of those above the cgroup it may not be counted (v1). */
 static double use_of(const struct advise_facts *facts, const struct advise_cpu *level)
 {
-	uint64_t used = between(level->before.used_ns, level->after.used_ns);
+	uint64_t used = rows_between(level->before.used_ns, level->after.used_ns);
 
 	if (used != CGTUNE_UNKNOWN && facts->ns)
 		return (double)used / (double)facts->ns;
@@ -117,8 +112,8 @@ static void add_stops(const struct advise_facts *facts, const struct advise_cpu 
 {
 	add_evidence(advice, "quota_cpus", advise_quota(level));
 	add_evidence(advice, "used_cpus", use_of(facts, level));
-	add_evidence(advice, "periods", known(between(level->before.periods, level->after.periods)));
-	add_evidence(advice, "throttled_periods", known(between(level->before.throttled, level->after.throttled)));
+	add_evidence(advice, "periods", known(rows_between(level->before.periods, level->after.periods)));
+	add_evidence(advice, "throttled_periods", known(rows_between(level->before.throttled, level->after.throttled)));
 	add_evidence(advice, "throttled_share", stopped_share(level));
 	add_evidence(advice, "throttled_seconds", stopped_ns(level) < 0 ? -1 : stopped_ns(level) / 1e9);
 }
@@ -281,8 +276,8 @@ static void add_memory(const struct advise_facts *facts, const struct advise_mem
 	add_evidence(advice, "peak_bytes", known(level->peak));
 	add_evidence(advice, "max_bytes", known(level->after.limit));
 	add_evidence(advice, "high_bytes", known(level->after.high));
-	add_evidence(advice, "max_events", known(between(level->before.max_events, level->after.max_events)));
-	add_evidence(advice, "high_events", known(between(level->before.high_events, level->after.high_events)));
+	add_evidence(advice, "max_events", known(rows_between(level->before.max_events, level->after.max_events)));
+	add_evidence(advice, "high_events", known(rows_between(level->before.high_events, level->after.high_events)));
 	add_evidence(advice, "memory_pressure", facts->memory_pressure);
 }
 
@@ -317,7 +312,7 @@ static bool oom_kills(const struct advise_facts *facts, struct advice *ret)
 	}
 	snprintf(ret->why, sizeof(ret->why), "%" PRIu64 " of its processes were killed for want of memory since it was made", kills);
 	add_evidence(ret, "oom_kills", (double)kills);
-	add_evidence(ret, "oom_kills_now", known(between(own->before.oom_kills, own->after.oom_kills)));
+	add_evidence(ret, "oom_kills_now", known(rows_between(own->before.oom_kills, own->after.oom_kills)));
 	add_memory(facts, limit ? limit : own, ret);
 	return true;
 }
@@ -366,7 +361,7 @@ static bool memory_near_high(const struct advise_facts *facts, struct advice *re
 		 tool_bytes(level->after.high, room), tool_bytes((uint64_t)ret->value, more));
 	snprintf(ret->why, sizeof(ret->why), "%s cannot be reclaimed easily: above memory.high each allocation reclaims, and sleeps when that does not help; "
 		 "%" PRIu64 " reclaims meanwhile", tool_bytes(level->unreclaimable, use),
-		 between(level->before.high_events, level->after.high_events));
+		 rows_between(level->before.high_events, level->after.high_events));
 	add_memory(facts, level, ret);
 	return true;
 }

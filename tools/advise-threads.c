@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* advise-threads - the threads of a process or of a cgroup: how many, which of them want to run, what they used */
 #include "advise.h"
+#include "tool.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,22 +23,6 @@ static int parse_stat(char *text, struct advise_thread *ret)
 	return 0;
 }
 
-static int read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size - 1);
-	if (n < 0)
-		n = -errno;
-	else
-		text[n] = '\0';
-	close(fd);
-	return (int)n;
-}
-
 /* One that has ended meanwhile is none. */
 static int add(struct advise_threads *threads, int32_t tid)
 {
@@ -47,7 +31,7 @@ static int add(struct advise_threads *threads, int32_t tid)
 
 	/* Outside of task/ the times are those of the whole process. */
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", tid, tid);
-	if (tid <= 0 || read_text(path, text, sizeof(text)) <= 0 || parse_stat(text, &thread) < 0)
+	if (tid <= 0 || tool_read(path, text, sizeof(text)) <= 0 || parse_stat(text, &thread) < 0)
 		return 0;
 	more = reallocarray(threads->threads, threads->count + 1, sizeof(*more));
 	if (!more)

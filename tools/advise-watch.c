@@ -2,9 +2,9 @@
 /* advise-watch - what `cgtune advise` sees of a cgroup, those above it and its threads, for a while */
 #include "advise.h"
 #include "parse.h"
+#include "tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,50 +46,11 @@ void advise_unread(struct advise_facts *facts, const char *what, const char *why
 	facts->unread_count++;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-/* A file of a group. Its length; or -errno. */
-static ssize_t read_file(const struct groups *groups, const char *path, const char *file, char *text, size_t size)
-{
-	char name[3 * 4096];
-	ssize_t n;
-	int fd;
-
-	snprintf(name, sizeof(name), "%s%s/%s", groups->mount, path, file);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size - 1);
-	if (n < 0)
-		n = -errno;
-	else
-		text[n] = '\0';
-	close(fd);
-	return n;
-}
-
-static uint64_t number(const struct groups *groups, const char *path, const char *file, const char *key)
-{
-	char text[8192];
-	ssize_t n = read_file(groups, path, file, text, sizeof(text));
-	uint64_t value;
-
-	if (n < 0 || (key ? parse_stat(text, (size_t)n, key, &value) : parse_number(text, (size_t)n, &value)) < 0)
-		return CGTUNE_UNKNOWN;
-	return value;
-}
-
 /* "some avg10=... total=N": microseconds in which somebody waited (Documentation/accounting/psi.rst). */
 static uint64_t stall_us(const struct groups *groups, const char *path, const char *file)
 {
 	char text[512], *total;
-	ssize_t n = read_file(groups, path, file, text, sizeof(text));
+	ssize_t n = groups_read(groups, path, file, text, sizeof(text));
 
 	total = n > 0 && strncmp(text, "some ", 5) == 0 ? strstr(text, "total=") : NULL;
 	return total ? strtoull(total + 6, NULL, 10) : CGTUNE_UNKNOWN;
@@ -109,8 +70,8 @@ static uint64_t used_ns(const struct watch *watch)
 	if (!watch->facts->cpu_version)
 		return CGTUNE_UNKNOWN;
 	if (watch->cpu.version == 1)
-		return watch->has_cpuacct ? number(&watch->cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
-	us = number(&watch->cpu, path, "cpu.stat", "usage_usec");
+		return watch->has_cpuacct ? rows_number(&watch->cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
+	us = rows_number(&watch->cpu, path, "cpu.stat", "usage_usec");
 	return us == CGTUNE_UNKNOWN ? us : us * 1000;
 }
 
@@ -146,7 +107,7 @@ static int add_cpu_levels(struct watch *watch)
 		if (r < 0)
 			break;
 		level->before = rows.rows[0].cpu;
-		level->burst_us = number(&watch->cpu, path, watch->cpu.version == 2 ? "cpu.max.burst" : "cpu.cfs_burst_us", NULL);
+		level->burst_us = rows_number(&watch->cpu, path, watch->cpu.version == 2 ? "cpu.max.burst" : "cpu.cfs_burst_us", NULL);
 		level->path = strdup(path);
 		rows_free(&rows);
 		if (!level->path)
@@ -191,8 +152,8 @@ static void look_at_memory(struct watch *watch)
 
 		if (level->before.limit == CGTUNE_UNKNOWN && level->before.high == CGTUNE_UNKNOWN)
 			continue;
-		current = number(&watch->memory, level->path, v2 ? "memory.current" : "memory.usage_in_bytes", NULL);
-		inactive = number(&watch->memory, level->path, "memory.stat", v2 ? "inactive_file" : "total_inactive_file");
+		current = rows_number(&watch->memory, level->path, v2 ? "memory.current" : "memory.usage_in_bytes", NULL);
+		inactive = rows_number(&watch->memory, level->path, "memory.stat", v2 ? "inactive_file" : "total_inactive_file");
 		if (current == CGTUNE_UNKNOWN || inactive == CGTUNE_UNKNOWN)
 			continue;
 		current -= inactive < current ? inactive : current;
@@ -208,9 +169,9 @@ static void look_at_threads(struct watch *watch)
 	unsigned runnable = 0;
 	int r;
 
-	watch->looked = clock_ns(CLOCK_MONOTONIC);
+	watch->looked = tool_now_ns();
 	r = advise_threads_read(watch->subject, &watch->cpu, &now);
-	watch->looked_by = clock_ns(CLOCK_MONOTONIC);
+	watch->looked_by = tool_now_ns();
 	if (r < 0) {
 		watch->error = r;
 		return;
@@ -233,9 +194,9 @@ static void look_at_threads(struct watch *watch)
 static void look_at_use(struct watch *watch, bool first)
 {
 	bool threads = watch->facts->use_by_threads;
-	uint64_t before = threads ? watch->looked : clock_ns(CLOCK_MONOTONIC);
+	uint64_t before = threads ? watch->looked : tool_now_ns();
 	uint64_t used = threads ? watch->used_ns : used_ns(watch);
-	uint64_t after = threads ? watch->looked_by : clock_ns(CLOCK_MONOTONIC);
+	uint64_t after = threads ? watch->looked_by : tool_now_ns();
 	double use;
 
 	if (!first && used != CGTUNE_UNKNOWN && used >= watch->use_then) {
@@ -261,14 +222,14 @@ static void watch_for(struct watch *watch, uint64_t begin, uint64_t end, const v
 		uint64_t pause = cost * LOOK_SHARE > LOOK_NS ? cost * LOOK_SHARE : LOOK_NS;
 
 		sleep_ns(now + pause < end ? pause : end - now);
-		cost = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+		cost = tool_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 		look_at_threads(watch);
-		now = clock_ns(CLOCK_MONOTONIC);
+		now = tool_now_ns();
 		if (now - watch->use_at >= USE_NS || now >= end) {
 			look_at_use(watch, false);
 			look_at_memory(watch);
 		}
-		cost = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cost;
+		cost = tool_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cost;
 	}
 }
 
@@ -289,7 +250,7 @@ static void end_levels(struct watch *watch)
 		struct advise_memory *level = &facts->memory[i];
 
 		level->after = level->before;
-		level->peak = number(&watch->memory, level->path, v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
+		level->peak = rows_number(&watch->memory, level->path, v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
 		if (rows_read_one(NULL, level->path, &rows) < 0)
 			continue;
 		level->after = rows.rows[0].memory;
@@ -386,10 +347,10 @@ static void end(struct watch *watch, uint64_t used_before)
 	struct advise_facts *facts = watch->facts;
 	bool threads = facts->use_by_threads;
 	uint64_t used = threads ? watch->used_ns : used_ns(watch), ns;
-	uint64_t until = threads ? watch->looked_by : clock_ns(CLOCK_MONOTONIC);
+	uint64_t until = threads ? watch->looked_by : tool_now_ns();
 
 	end_levels(watch);
-	ns = facts->ns = clock_ns(CLOCK_MONOTONIC) - watch->begin;
+	ns = facts->ns = tool_now_ns() - watch->begin;
 	facts->use = used == CGTUNE_UNKNOWN || used < used_before ? -1 :
 		(double)(used - used_before) / (double)(until - watch->first);
 	if (facts->use > facts->use_most)
@@ -404,13 +365,13 @@ static void end(struct watch *watch, uint64_t used_before)
 
 int advise_watch(const struct advise_subject *subject, const volatile int *stop, struct advise_facts *ret)
 {
-	struct watch watch = { .subject = subject, .facts = ret, .begin = clock_ns(CLOCK_MONOTONIC) };
+	struct watch watch = { .subject = subject, .facts = ret, .begin = tool_now_ns() };
 	uint64_t since, used_before;
 	int r = begin(&watch);
 
 	if (r == 0) {
 		used_before = watch.use_then;
-		since = clock_ns(CLOCK_MONOTONIC);
+		since = tool_now_ns();
 		watch_for(&watch, since, since + (uint64_t)(subject->seconds * 1e9), stop);
 		end(&watch, used_before);
 	}

@@ -29,41 +29,19 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
-static int32_t take_pid(const char *argument)
-{
-	char *end;
-	long pid = strtol(argument, &end, 10);
-
-	if (*end || end == argument || pid <= 0 || pid > INT32_MAX)
-		tool_usage(argument, "--pid wants the number of a process");
-	return (int32_t)pid;
-}
-
-static double take_duration(const char *argument)
-{
-	char *end;
-	double seconds = strtod(argument, &end);
-
-	if (*end || end == argument || !(seconds >= 0.5 && seconds <= 3600))
-		tool_usage(argument, "--duration wants seconds from 0.5 to 3600");
-	return seconds;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
 
 	switch (key) {
 	case KEY_PID:
-		arguments->pid = take_pid(argument);
+		arguments->pid = tool_pid(argument);
 		return 0;
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		arguments->cgroup = argument;
+		arguments->cgroup = tool_cgroup(argument);
 		return 0;
 	case KEY_DURATION:
-		arguments->seconds = take_duration(argument);
+		arguments->seconds = tool_number(argument, 0.5, 3600, "--duration wants seconds from 0.5 to 3600");
 		return 0;
 	case KEY_JSON:
 		arguments->json = true;
@@ -71,8 +49,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "advise takes no argument");
 	case ARGP_KEY_END:
-		if (arguments->pid && arguments->cgroup)
-			tool_usage("--pid and --cgroup", "only one of them");
+		tool_pid_or_cgroup(arguments->pid, arguments->cgroup);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

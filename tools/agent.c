@@ -64,12 +64,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		agent->listen = argument;
 		return 0;
 	case KEY_PID:
-		agent->options.pid = (int32_t)parse_number(argument, "is no process id");
+		agent->options.pid = tool_pid(argument);
 		return 0;
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		agent->options.cgroup = argument;
+		agent->options.cgroup = tool_cgroup(argument);
 		return 0;
 	case KEY_MULTIPLIER:
 		agent->limiter_options.multiplier = parse_number(argument, "--multiplier wants a whole number from 1");
@@ -82,8 +80,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!agent->listen)
 			tool_usage("agent", "--listen ADDR:PORT is missing");
-		if (agent->options.pid && agent->options.cgroup)
-			tool_usage("--pid and --cgroup", "only one of them");
+		tool_pid_or_cgroup(agent->options.pid, agent->options.cgroup);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -49,25 +49,16 @@ static void set_rung(struct bpfdist_options *o, const char *word)
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
-	long pid;
-	char *end;
 
 	switch (key) {
 	case KEY_PID:
-		pid = strtol(argument, &end, 10);
-		if (end == argument || *end || pid < 1 || pid > INT32_MAX)
-			tool_usage(argument, "--pid wants the number of a process");
-		arguments->options.filter.tgid = (uint32_t)pid;
+		arguments->options.filter.tgid = (uint32_t)tool_pid(argument);
 		return 0;
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		arguments->cgroup = argument;
+		arguments->cgroup = tool_cgroup(argument);
 		return 0;
 	case KEY_DURATION:
-		arguments->duration = strtod(argument, &end);
-		if (end == argument || *end || !(arguments->duration > 0 && arguments->duration <= 1e6))
-			tool_usage(argument, "--duration wants seconds above 0");
+		arguments->duration = tool_number(argument, 1e-9, 1e6, "--duration wants seconds above 0");
 		return 0;
 	case KEY_JSON:
 		arguments->json = true;
@@ -224,10 +215,7 @@ static void print_plain(const struct counted *c)
 
 static double now(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+	return (double)tool_now_ns() / 1e9;
 }
 
 /* Until it is over, or one of the signals comes. They are blocked. */

@@ -68,23 +68,21 @@ static bool is_counting(const struct counts_source *source, struct cgtune_probe_
 	return source->probe && cgtune_probe_state(source->probe, state) == 0 && !state->stopped_ns && state->pinned;
 }
 
-static void open_probe(struct counts_source *source, const char *bpffs)
+int counts_open(const char *bpffs, struct cgtune_probe **ret, char *why, size_t size)
 {
 	struct cgtune_probe_options options = {
-		.size = sizeof(options), .bpffs = bpffs, .text = source->why, .text_size = sizeof(source->why),
+		.size = sizeof(options), .bpffs = bpffs, .text = why, .text_size = size,
 	};
 	int r;
 
-	counts_close(source);
-	*source->why = '\0';
-	r = cgtune_probe_open(&options, &source->probe);
+	*why = '\0';
+	r = cgtune_probe_open(&options, ret);
 	if (r == -ENOENT)
-		snprintf(source->why, sizeof(source->why), "no probe is started (`cgtune probe start`, as root)");
-	else if (r < 0 && !*source->why)
-		snprintf(source->why, sizeof(source->why), "%s", cgtune_strerror(r));
-	source->why[strcspn(source->why, "\n")] = '\0';
-	if (r < 0)
-		source->probe = NULL;
+		snprintf(why, size, "no probe is started (`cgtune probe start`, as root)");
+	else if (r < 0 && !*why)
+		snprintf(why, size, "%s", cgtune_strerror(r));
+	why[strcspn(why, "\n")] = '\0';
+	return r;
 }
 
 int counts_read(struct counts_source *source, const char *bpffs, struct counts *ret)
@@ -94,7 +92,9 @@ int counts_read(struct counts_source *source, const char *bpffs, struct counts *
 	int r = 0;
 
 	if (!is_counting(source, &state)) {
-		open_probe(source, bpffs);
+		counts_close(source);
+		if (counts_open(bpffs, &source->probe, source->why, sizeof(source->why)) < 0)
+			source->probe = NULL;
 		if (!is_counting(source, &state)) {
 			if (!*source->why)
 				snprintf(source->why, sizeof(source->why), "the probe was stopped");

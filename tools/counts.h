@@ -22,6 +22,9 @@ struct counts_source {
 	char why[160];			/* there is none: half a sentence */
 };
 
+/* Find the started one. 0 or -errno: why has half a sentence. */
+int counts_open(const char *bpffs, struct cgtune_probe **ret, char *why, size_t size);
+
 /* counts.c, or in a build without BPF probe-none.c. A probe that is started or stopped meanwhile is seen. 0; -ENOMEM. */
 int counts_read(struct counts_source *source, const char *bpffs, struct counts *ret);
 void counts_close(struct counts_source *source);

@@ -73,7 +73,7 @@ static bool wait_for_next(double interval_s, uint64_t begun_ns, const sigset_t *
 	uint64_t until = begun_ns + (uint64_t)(interval_s * 1e9), now;
 	int watchdog_ms = notify_watchdog_ms();
 
-	while ((now = export_now_ns()) < until) {
+	while ((now = tool_now_ns()) < until) {
 		uint64_t rest = until - now;
 		struct timespec wait;
 

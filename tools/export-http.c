@@ -62,7 +62,7 @@ static void forget_cached(void)
 
 static int look_again(void)
 {
-	if (server.table.taken_ns && export_now_ns() - server.table.taken_ns < FRESH_MS * 1000000ull)
+	if (server.table.taken_ns && tool_now_ns() - server.table.taken_ns < FRESH_MS * 1000000ull)
 		return 0;
 	forget_cached();
 	server.error = export_table_refresh(&server.table, server.options);
@@ -195,7 +195,7 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
 	server.served.answers[status >= 500 ? 2 : status >= 400]++;
 	if (client) {
 		client->answered = true;
-		client->since_ns = export_now_ns();
+		client->since_ns = tool_now_ns();
 	}
 	return queued;
 }
@@ -217,7 +217,7 @@ static void meet(void *user, struct MHD_Connection *connection, void **context, 
 	for (int i = 0; info && i < CLIENTS_MOST; i++) {
 		if (server.clients[i].fd >= 0)
 			continue;
-		server.clients[i] = (struct client){ .fd = info->connect_fd, .since_ns = export_now_ns() };
+		server.clients[i] = (struct client){ .fd = info->connect_fd, .since_ns = tool_now_ns() };
 		*context = &server.clients[i];
 		server.count++;
 		return;
@@ -240,7 +240,7 @@ static void end_client(struct client *client, uint64_t *count)
 /* Those whose time is up; and in a crowd those that have not asked for a while. */
 static void look_after_clients(void)
 {
-	uint64_t now = export_now_ns();
+	uint64_t now = tool_now_ns();
 
 	for (int i = 0; i < CLIENTS_MOST; i++) {
 		struct client *client = &server.clients[i];

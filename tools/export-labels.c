@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * export-labels - what a cgroup's path tells, as labels
+ * export-labels - what a cgroup's path tells, and the name that a container engine gave it, as labels
  *
  *   /kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podUID.slice/cri-containerd-ID.scope
  *   /kubepods/burstable/podUID/ID	kubelet and runtime with cgroupfs
@@ -171,12 +171,13 @@ void export_labels_add(struct export_labels *to, const struct export_label *labe
 	export_proto_end(&to->proto, at);
 }
 
-bool export_labels_make(const char *path, struct export_labels *ret)
+bool export_labels_make(const char *path, const char *name, struct export_labels *ret)
 {
 	struct export_label labels[EXPORT_LABELS_MOST] = {
 		{ "cgroup", to_utf8(path) }, { "pod_uid", NULL }, { "container_id", NULL },
+		{ "name", name ? to_utf8(name) : NULL },
 	};
-	bool ok = labels[0].value && find(path, &labels[1].value, &labels[2].value);
+	bool ok = labels[0].value && !labels[3].value == !name && find(path, &labels[1].value, &labels[2].value);
 
 	*ret = (struct export_labels){ .text.data = NULL };
 	for (int i = 0; i < EXPORT_LABELS_MOST; i++) {

@@ -2,6 +2,7 @@
 /* export-metrics - the metrics: their names, what each means, and of which groups it is told */
 #include "export.h"
 #include "cgtune.h"
+#include "tool.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -217,7 +218,7 @@ static void tell_look(struct telling *telling)
 		"cgtune_probe_lost", EXPORT_COUNTER, NULL, "Events that the probe had no room or no lock for." };
 	const struct export_table *table = telling->table;
 
-	tell_one(telling, &age, (struct export_value){ EXPORT_NS, export_now_ns() - table->taken_ns, 0 });
+	tell_one(telling, &age, (struct export_value){ EXPORT_NS, tool_now_ns() - table->taken_ns, 0 });
 	tell_one(telling, &shown, count_of(table->shown));
 	tell_one(telling, &hidden, count_of(table->hidden));
 	if (table->has_state) {

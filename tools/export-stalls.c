@@ -46,7 +46,7 @@ static void warn(int r)
 /* One that was stopped counts no longer, nor one whose pins somebody removed: another may have been started. */
 void export_stalls_look(const char *bpffs, struct export_table *table)
 {
-	uint64_t now = export_now_ns();
+	uint64_t now = tool_now_ns();
 	int r = 0;
 
 	table->state = (struct cgtune_probe_state){ .size = sizeof(table->state) };

@@ -2,29 +2,17 @@
 /* export-table - the groups from look to look: which are new, which are gone, and what the limits above make of each */
 #include "export.h"
 #include "groups.h"
+#include "names.h"
 #include "tool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t export_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
 
 static void free_group(struct export_group *group)
 {
 	free(group->path);
+	free(group->name);
 	export_labels_free(&group->labels);
 }
 
@@ -53,6 +41,31 @@ static void take_row(const struct row *row, struct export_group *group)
 	group->memory = row->memory;
 }
 
+static bool is_named(const struct export_group *group, const char *name)
+{
+	return name && group->name ? strcmp(name, group->name) == 0 : name == group->name;
+}
+
+/* The labels by the name that it has now. */
+static int label(uint64_t id, uint32_t hierarchy, struct export_group *group)
+{
+	const char *name = names_find(id, hierarchy);
+	struct export_labels labels;
+	char *copy = NULL;
+
+	if (group->labels.text.size && is_named(group, name))
+		return 0;
+	if ((name && !(copy = strdup(name))) || !export_labels_make(group->path, name, &labels)) {
+		free(copy);
+		return -ENOMEM;
+	}
+	free(group->name);
+	export_labels_free(&group->labels);
+	group->name = copy;
+	group->labels = labels;
+	return 0;
+}
+
 /* before_ms: of the look before, in which it was not there; 0: there was none. */
 static int make_group(const struct row *row, const struct export_filter *filter, uint64_t before_ms,
 		      struct export_group *ret)
@@ -64,7 +77,7 @@ static int make_group(const struct row *row, const struct export_filter *filter,
 	ret->stalls.size = sizeof(ret->stalls);
 	ret->shown = export_filter_takes(filter, row->path);
 	ret->path = strdup(row->path);
-	if (!ret->path || (ret->shown && !export_labels_make(row->path, &ret->labels))) {
+	if (!ret->path || (ret->shown && label(row->id, row->hierarchy, ret) < 0)) {
 		free_group(ret);
 		return -ENOMEM;
 	}
@@ -137,11 +150,19 @@ static bool is_as_before(const struct export_table *table, const struct rows *ro
 
 static int take_rows(struct export_table *table, const struct rows *rows, const struct export_filter *filter)
 {
-	if (!is_as_before(table, rows))
-		return merge(table, rows, filter);
-	for (size_t i = 0; i < rows->count; i++)
-		take_row(&rows->rows[i], &table->groups[i]);
-	return 0;
+	bool renamed = names_look();
+	int r = 0;
+
+	if (!is_as_before(table, rows)) {
+		r = merge(table, rows, filter);
+	} else {
+		for (size_t i = 0; i < rows->count; i++)
+			take_row(&rows->rows[i], &table->groups[i]);
+	}
+	for (size_t i = 0; r == 0 && renamed && i < table->count; i++)
+		if (table->groups[i].shown)
+			r = label(rows->rows[i].id, rows->rows[i].hierarchy, &table->groups[i]);
+	return r;
 }
 
 /* ---- what limits above a group make of it */
@@ -252,7 +273,7 @@ static void fill(struct export_table *table)
 
 int export_table_refresh(struct export_table *table, const struct export_options *options)
 {
-	uint64_t now_ns = export_now_ns(), now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
+	uint64_t now_ns = tool_now_ns(), now_ms = tool_clock_ns(CLOCK_REALTIME) / 1000000;
 	struct rows rows = { .rows = NULL };
 	bool walked;
 	int r = look(&rows, options->files, &walked);

@@ -147,9 +147,9 @@ int export_walk(struct rows *ret)
 
 	if (!passes[EXPORT_CPU].walk)
 		return -EOPNOTSUPP;
-	if (export_now_ns() - named_ns > NAMES_OLD_NS) {
+	if (tool_now_ns() - named_ns > NAMES_OLD_NS) {
 		export_names_free();
-		named_ns = export_now_ns();
+		named_ns = tool_now_ns();
 	}
 	r = run_pass(&passes[EXPORT_CPU]);
 	if (r == 0 && !is_one)
@@ -167,14 +167,6 @@ int export_walk(struct rows *ret)
 }
 
 /* ---- open */
-
-static int count(uint64_t id, const char *path, void *user)
-{
-	(void)id;
-	(void)path;
-	++*(size_t *)user;
-	return 0;
-}
 
 static int open_pass(struct pass *pass)
 {
@@ -199,7 +191,7 @@ int export_walk_open(void)
 		return r;
 	is_one = passes[EXPORT_CPU].groups.hierarchy == passes[EXPORT_MEMORY].groups.hierarchy;
 	for (int which = EXPORT_CPU; which <= EXPORT_MEMORY; which++)
-		groups_walk(&passes[which].groups, count, &n[which]);
+		n[which] = groups_count(&passes[which].groups);
 	most = n[EXPORT_CPU] > n[EXPORT_MEMORY] ? n[EXPORT_CPU] : n[EXPORT_MEMORY];
 	room = 2 * most > ROOM_LEAST ? 2 * most : ROOM_LEAST;
 	room = room < CGTUNE_PROBE_MOST_GROUPS ? room : CGTUNE_PROBE_MOST_GROUPS;

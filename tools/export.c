@@ -10,7 +10,6 @@
 #include "privilege.h"
 #include "tool.h"
 
-#include <stdlib.h>
 
 enum {
 	KEY_LISTEN = 256, KEY_TEXTFILE, KEY_ONCE, KEY_INTERVAL, KEY_CGROUP, KEY_DEPTH, KEY_NAME, KEY_EXCEPT, KEY_USER,
@@ -60,16 +59,6 @@ static const regex_t *compile(const char *text, regex_t *regex)
 	return regex;
 }
 
-static double parse_seconds(const char *text, double most, const char *wants)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 1 && seconds <= most))
-		tool_usage(text, wants);
-	return seconds;
-}
-
 static void check(const struct export_options *to)
 {
 	if (!to->listen == !to->textfile)
@@ -85,9 +74,7 @@ static error_t parse_filter(int key, const char *argument, struct export_filter 
 
 	switch (key) {
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		filter->cgroup = argument;
+		filter->cgroup = tool_cgroup(argument);
 		return 0;
 	case KEY_DEPTH:
 		if (export_request_depth(argument, &filter->depth) < 0)
@@ -119,10 +106,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		to->once = true;
 		return 0;
 	case KEY_INTERVAL:
-		to->interval_s = parse_seconds(argument, 86400, "--interval wants seconds from 1 to 86400");
+		to->interval_s = tool_number(argument, 1, 86400, "--interval wants seconds from 1 to 86400");
 		return 0;
 	case KEY_TIMEOUT:
-		to->timeout_s = (unsigned)parse_seconds(argument, 3600, "--timeout wants seconds from 1 to 3600");
+		to->timeout_s = (unsigned)tool_number(argument, 1, 3600, "--timeout wants seconds from 1 to 3600");
 		return 0;
 	case KEY_USER:
 		to->user = argument;

@@ -41,14 +41,14 @@ void export_text_seconds(struct export_text *text, uint64_t ns);
 void export_text_fraction(struct export_text *text, double n);
 void export_text_free(struct export_text *text);
 
-/* ---- export-labels.c: what a cgroup's path tells, as labels */
+/* ---- export-labels.c: what a cgroup's path and name tell, as labels */
 
 struct export_label {
 	const char *name;
 	char *value;
 };
 
-enum { EXPORT_LABELS_MOST = 3 };
+enum { EXPORT_LABELS_MOST = 4 };
 
 /* In both encodings, as each series of the group has them. */
 struct export_labels {
@@ -56,8 +56,8 @@ struct export_labels {
 	struct export_text proto;	/* LabelPairs of a Metric */
 };
 
-/* false: out of memory. */
-bool export_labels_make(const char *path, struct export_labels *ret);
+/* name: or NULL. false: out of memory. */
+bool export_labels_make(const char *path, const char *name, struct export_labels *ret);
 void export_labels_add(struct export_labels *to, const struct export_label *label);
 void export_labels_free(struct export_labels *labels);
 /* A label's value between quotes. */
@@ -77,6 +77,7 @@ bool export_filter_takes(const struct export_filter *filter, const char *path);
 
 struct export_group {
 	char *path;
+	char *name;			/* that a container engine gave it, of one that is shown; NULL: none */
 	bool shown;			/* the operator's filter takes it */
 	bool has_cpu, has_memory;
 	bool has_histogram;		/* its quota stops it, or might */
@@ -119,7 +120,6 @@ struct export_options {
 /* Look at all groups again. 0 or -errno: the table has what could be had, or what it had before. */
 int export_table_refresh(struct export_table *table, const struct export_options *options);
 void export_table_free(struct export_table *table);
-uint64_t export_now_ns(void);
 
 /* ---- export-walk.c and export-stalls.c, or in a build without BPF export-none.c */
 

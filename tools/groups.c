@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* groups - cgroups by the numbers that the kernel's programs know them by: the directory's inode, the hierarchy */
 #include "groups.h"
+#include "tool.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -220,6 +221,30 @@ int groups_walk_below(const struct groups *groups, const char *path, int (*fn)(u
 int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
 {
 	return groups_walk_below(groups, "/", fn, user);
+}
+
+static int count(uint64_t id, const char *path, void *user)
+{
+	(void)id;
+	(void)path;
+	++*(size_t *)user;
+	return 0;
+}
+
+size_t groups_count(const struct groups *groups)
+{
+	size_t n = 0;
+
+	groups_walk(groups, count, &n);
+	return n;
+}
+
+ssize_t groups_read(const struct groups *groups, const char *path, const char *file, char *text, size_t size)
+{
+	char name[3 * 4096];
+
+	snprintf(name, sizeof(name), "%s%s/%s", groups->mount, path, file);
+	return tool_read(name, text, size);
 }
 
 struct search {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct groups {
 	char mount[4096];		/* where the controller's hierarchy is */
@@ -33,6 +34,12 @@ int groups_path_of(const struct groups *groups, uint64_t id, char *ret, size_t s
 
 /* Path of a process's; in room for it. */
 int groups_of_process(const struct groups *groups, int32_t pid, char *ret, size_t size);
+
+/* A file of a group, by its path, as tool_read(). */
+ssize_t groups_read(const struct groups *groups, const char *path, const char *file, char *text, size_t size);
+
+/* How many there are. */
+size_t groups_count(const struct groups *groups);
 
 /* fn for each directory, those above first, until it returns something else than 0. */
 int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user);

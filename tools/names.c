@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FOLDER "/run/cgtune-names"
@@ -23,7 +24,7 @@
 enum { RECORD_SIZE = NAMES_LENGTH + 4096 + 3, FILE_SIZE = 64 };
 
 /* Nobody but root may write there, as programs of root print what it says. */
-static int open_folder(bool make)
+static int open_folder(bool make, struct stat *ret)
 {
 	struct stat st;
 	int fd;
@@ -37,6 +38,7 @@ static int open_folder(bool make)
 		close(fd);
 		return -EPERM;
 	}
+	*ret = st;
 	return fd;
 }
 
@@ -68,6 +70,7 @@ static int write_record(int folder, const char *file, const char *text)
 int names_add(const struct groups *groups, const char *path, const char *name)
 {
 	char text[RECORD_SIZE], file[FILE_SIZE];
+	struct stat st;
 	uint64_t id;
 	int folder, r;
 
@@ -78,7 +81,7 @@ int names_add(const struct groups *groups, const char *path, const char *name)
 		return r;
 	if (snprintf(text, sizeof(text), "%s\n%s\n", name, path) >= (int)sizeof(text))
 		return -ENAMETOOLONG;
-	folder = open_folder(true);
+	folder = open_folder(true, &st);
 	if (folder < 0)
 		return folder;
 	name_file(id, groups->hierarchy, file);
@@ -102,22 +105,170 @@ static int read_record(int folder, const char *file, char room[RECORD_SIZE + 1],
 	room[size] = '\0';
 	*name = strsep(&rest, "\n");
 	*path = strsep(&rest, "\n");
-	return rest ? 0 : -EBADMSG;
+	return rest && strlen(*name) <= NAMES_LENGTH ? 0 : -EBADMSG;
 }
 
-char *names_find(uint64_t id, uint32_t hierarchy)
+/* ---- all of them, as they were at the last look */
+
+struct record {
+	uint64_t id, file;		/* file: inode number of the record's, which another record of the group has not */
+	uint32_t hierarchy;
+	char *name;
+};
+
+static struct table {
+	struct record *records;		/* by number and hierarchy */
+	size_t count;
+} known;
+
+static int by_group(const void *a, const void *b)
 {
-	char room[RECORD_SIZE + 1], file[FILE_SIZE], *name, *path, *ret = NULL;
-	int folder = open_folder(false);
+	const struct record *x = a, *y = b;
 
-	if (folder < 0)
-		return NULL;
-	name_file(id, hierarchy, file);
-	if (read_record(folder, file, room, &name, &path) == 0)
-		ret = strdup(name);
-	close(folder);
-	return ret;
+	if (x->id != y->id)
+		return x->id < y->id ? -1 : 1;
+	return x->hierarchy < y->hierarchy ? -1 : x->hierarchy > y->hierarchy;
 }
+
+static struct record *find(uint64_t id, uint32_t hierarchy)
+{
+	const struct record key = { .id = id, .hierarchy = hierarchy };
+
+	return known.count ? bsearch(&key, known.records, known.count, sizeof(key), by_group) : NULL;
+}
+
+const char *names_find(uint64_t id, uint32_t hierarchy)
+{
+	const struct record *record = find(id, hierarchy);
+
+	return record ? record->name : NULL;
+}
+
+/* "HIERARCHY-INODE"; false: it is none of ours. */
+static bool parse_file(const char *file, struct record *ret)
+{
+	char *end, expected[FILE_SIZE];
+
+	ret->hierarchy = (uint32_t)strtoul(file, &end, 10);
+	ret->id = *end ? strtoul(end + 1, NULL, 10) : 0;
+	name_file(ret->id, ret->hierarchy, expected);
+	return strcmp(file, expected) == 0;
+}
+
+/* The name that the table has, where the file is the same still; or what the file has. As read_record(). */
+static int take_name(int folder, const char *file, struct record *record)
+{
+	char room[RECORD_SIZE + 1], *name, *path;
+	struct record *old = find(record->id, record->hierarchy);
+	int r = 0;
+
+	if (!old || old->file != record->file) {
+		r = read_record(folder, file, room, &name, &path);
+		record->name = r == 0 ? strdup(name) : NULL;
+	} else {
+		record->name = old->name;
+		old->name = NULL;
+	}
+	return r == 0 && !record->name ? -ENOMEM : r;
+}
+
+static void free_table(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free(table->records[i].name);
+	free(table->records);
+}
+
+/* To be read by a descriptor of its own; NULL: it cannot be. */
+static DIR *list(int folder)
+{
+	int copy = folder < 0 ? -1 : dup(folder);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+	if (copy >= 0 && !dir)
+		close(copy);
+	return dir;
+}
+
+/* Each record is opened once, at the first look that finds it. false: there are others, which cannot be had now. */
+static bool read_all(int folder, DIR *dir, struct table *ret)
+{
+	struct dirent *entry;
+	bool complete = true;
+	size_t room = 0;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		struct record record = { .file = entry->d_ino };
+		int r = -EBADMSG;
+
+		if (ret->count == room) {
+			struct record *more = reallocarray(ret->records, room + 256, sizeof(*more));
+
+			if (!more)
+				return false;
+			ret->records = more;
+			room += 256;
+		}
+		if (parse_file(entry->d_name, &record))
+			r = take_name(folder, entry->d_name, &record);
+		if (r == 0)
+			ret->records[ret->count++] = record;
+		complete &= r == 0 || r == -EBADMSG || r == -ENOENT;
+	}
+	return complete && !errno;
+}
+
+static bool settled;			/* the table has all that the folder had then */
+
+/* A change within a tick of the kernel's clock has no later time: a folder that has just been changed is read again. */
+static bool is_as_before(const struct stat *folder)
+{
+	static struct timespec changed;
+	struct timespec now;
+	bool same = settled && folder->st_mtim.tv_sec == changed.tv_sec && folder->st_mtim.tv_nsec == changed.tv_nsec;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	changed = folder->st_mtim;
+	settled = now.tv_sec > changed.tv_sec + 1;
+	return same;
+}
+
+bool names_look(void)
+{
+	static const struct stat none;
+	struct table table = { .records = NULL };
+	struct stat st = none;
+	int folder = open_folder(false, &st);
+	DIR *dir;
+
+	if (is_as_before(&st)) {
+		if (folder >= 0)
+			close(folder);
+		return false;
+	}
+	dir = list(folder);
+	if (folder >= 0) {
+		settled &= dir && read_all(folder, dir, &table);
+		close(folder);
+	}
+	if (dir)
+		closedir(dir);
+	if (table.count)
+		qsort(table.records, table.count, sizeof(*table.records), by_group);
+	free_table(&known);
+	known = table;
+	return true;
+}
+
+const char *names_show(const char *path, const char *name, char room[NAMES_SHOWN])
+{
+	if (!name || strstr(path, name))
+		return path;
+	snprintf(room, NAMES_SHOWN, "%s = %s", path, name);
+	return room;
+}
+
+/* ---- what is not wanted any more */
 
 /* Not where it cannot be looked at, now. */
 static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
@@ -131,8 +282,9 @@ static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
 {
 	char room[RECORD_SIZE + 1], *name, *path, *end;
-	int folder = open_folder(false), copy = folder < 0 ? -1 : dup(folder);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct stat st;
+	int folder = open_folder(false, &st);
+	DIR *dir = list(folder);
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		unsigned long hierarchy = strtoul(entry->d_name, &end, 10), id;

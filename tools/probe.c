@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID, KEY_NAME };
@@ -28,7 +27,7 @@ static const struct argp_option options[] = {
 	{ "slots", KEY_SLOTS, "N", 0, "start: room for cgroups, a power of two to 32768; default 2048", 0 },
 	{ "rung", KEY_RUNG, "NAME", 0, "start: try only fentry, kprobe, tracepoint or raw", 0 },
 	{ "pid", KEY_PID, "PID", 0, "start: count only stops of quotas that hit this process (TGID); register: whose cgroups", 0 },
-	{ "name", KEY_NAME, "NAME", 0, "register: how stalls calls the cgroups of --pid, also when they are gone", 0 },
+	{ "name", KEY_NAME, "NAME", 0, "register: how stalls, top and export call the cgroups of --pid, stalls also when they are gone", 0 },
 	{ "btf", KEY_BTF, "FILE", 0, "start: types of a kernel that has no BTF, made by bpftool gen min_core_btf", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "a BPF file system; default /sys/fs/bpf", 0 },
 	{ 0 },
@@ -58,16 +57,6 @@ static void set_slots(struct cgtune_probe_options *o, const char *word)
 	o->slots = (uint32_t)n;
 }
 
-static void set_pid(struct cgtune_probe_options *o, const char *word)
-{
-	char *end;
-	unsigned long n = strtoul(word, &end, 10);
-
-	if (*end || n < 1 || n > INT32_MAX)
-		tool_usage(word, "--pid wants the number of a process");
-	o->tgid = (uint32_t)n;
-}
-
 static void set_rung(struct cgtune_probe_options *o, const char *word)
 {
 	for (uint32_t rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++)
@@ -95,7 +84,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		set_rung(&arguments->options, argument);
 		return 0;
 	case KEY_PID:
-		set_pid(&arguments->options, argument);
+		arguments->options.tgid = (uint32_t)tool_pid(argument);
 		return 0;
 	case KEY_NAME:
 		arguments->name = argument;
@@ -163,12 +152,10 @@ static void print_subtree(uint64_t id)
 static void print_state(struct cgtune_probe *probe)
 {
 	struct cgtune_probe_state state = { .size = sizeof(state) };
-	struct timespec now;
 
 	cgtune_probe_state(probe, &state);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	printf("rung %s, running for %lu s; %lu groups of %u seen, %lu events\n", cgtune_probe_rung_name(state.rung),
-	       (unsigned long)((uint64_t)now.tv_sec - state.loaded_ns / 1000000000), (unsigned long)state.groups,
+	       (unsigned long)((tool_now_ns() - state.loaded_ns) / 1000000000), (unsigned long)state.groups,
 	       state.slots, (unsigned long)state.events);
 	print_memory(&state);
 	if (state.subtree)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * register - `cgtune probe register`: tell `cgtune stalls` what a container's cgroups are called
+ * register - `cgtune probe register`: tell `cgtune stalls`, `top` and `export` what a container's cgroups are called
  *
  * The probe counts every cgroup and knows it by a number. Its path says little, and nothing
  * any more when the container has ended; an OCI hook knows the name, while both are there.

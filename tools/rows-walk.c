@@ -105,14 +105,6 @@ static int refresh(void)
 
 static const struct rows_source source = { .refresh = refresh, .cpu = take_cpu, .memory = take_memory };
 
-static int count(uint64_t id, const char *path, void *user)
-{
-	(void)id;
-	(void)path;
-	++*(size_t *)user;
-	return 0;
-}
-
 /* Room for twice as many as there are: others are read by their files. */
 static size_t room_for(const char *controller)
 {
@@ -120,7 +112,7 @@ static size_t room_for(const char *controller)
 	size_t n = 0;
 
 	if (groups_find(controller, &groups) == 0)
-		groups_walk(&groups, count, &n);
+		n = groups_count(&groups);
 	return n < CGTUNE_PROBE_MOST_GROUPS / 2 - 256 ? 2 * n + 256 : CGTUNE_PROBE_MOST_GROUPS;
 }
 

@@ -6,29 +6,9 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A file of a group, into text. Its length, or -errno. */
-static ssize_t read_file(const struct groups *groups, const char *path, const char *file, char *text, size_t size)
-{
-	char name[3 * 4096];
-	ssize_t n;
-	int fd;
-
-	snprintf(name, sizeof(name), "%s%s/%s", groups->mount, path, file);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, size);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n;
-}
 
 /* The number behind key, or with NULL the only one. */
 static uint64_t number_in(const char *text, ssize_t n, const char *key)
@@ -40,11 +20,11 @@ static uint64_t number_in(const char *text, ssize_t n, const char *key)
 	return value;
 }
 
-static uint64_t number(const struct groups *groups, const char *path, const char *file, const char *key)
+uint64_t rows_number(const struct groups *groups, const char *path, const char *file, const char *key)
 {
-	char text[4096];
+	char text[8192];		/* memory.stat */
 
-	return number_in(text, read_file(groups, path, file, text, sizeof(text)), key);
+	return number_in(text, groups_read(groups, path, file, text, sizeof(text)), key);
 }
 
 static uint64_t us_to_ns(uint64_t us)
@@ -55,7 +35,7 @@ static uint64_t us_to_ns(uint64_t us)
 static uint64_t limit(const struct groups *groups, const char *path, const char *file)
 {
 	char text[64];
-	ssize_t n = read_file(groups, path, file, text, sizeof(text));
+	ssize_t n = groups_read(groups, path, file, text, sizeof(text));
 	uint64_t bytes;
 
 	return n >= 0 && parse_memory_max(text, (size_t)n, &bytes) > 0 ? bytes : CGTUNE_UNKNOWN;
@@ -69,12 +49,12 @@ static void read_quota(const struct groups *groups, const char *path, struct row
 
 	cpu->quota_us = cpu->period_us = CGTUNE_UNKNOWN;
 	if (groups->version == 2) {
-		n = read_file(groups, path, "cpu.max", text, sizeof(text));
+		n = groups_read(groups, path, "cpu.max", text, sizeof(text));
 		if (n < 0 || parse_cpu_max(text, (size_t)n, &quota, &period) <= 0)
 			return;
 	} else {
-		n = read_file(groups, path, "cpu.cfs_quota_us", text, sizeof(text));
-		period = number(groups, path, "cpu.cfs_period_us", NULL);
+		n = groups_read(groups, path, "cpu.cfs_quota_us", text, sizeof(text));
+		period = rows_number(groups, path, "cpu.cfs_period_us", NULL);
 		if (n < 0 || parse_cfs_quota(text, (size_t)n, &quota) <= 0 || period == CGTUNE_UNKNOWN)
 			return;
 	}
@@ -85,15 +65,15 @@ static void read_quota(const struct groups *groups, const char *path, struct row
 /* v1 counts it in a controller of its own, perhaps in another hierarchy. */
 static uint64_t read_used(const struct groups *cpu, const struct groups *cpuacct, const char *path)
 {
-	return cpu->version == 2 ? us_to_ns(number(cpu, path, "cpu.stat", "usage_usec")) :
-		cpuacct ? number(cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
+	return cpu->version == 2 ? us_to_ns(rows_number(cpu, path, "cpu.stat", "usage_usec")) :
+		cpuacct ? rows_number(cpuacct, path, "cpuacct.usage", NULL) : CGTUNE_UNKNOWN;
 }
 
 static void read_cpu(const struct groups *groups, const char *path, struct row_cpu *cpu)
 {
 	bool v2 = groups->version == 2;
 	char text[4096];
-	ssize_t n = read_file(groups, path, "cpu.stat", text, sizeof(text));
+	ssize_t n = groups_read(groups, path, "cpu.stat", text, sizeof(text));
 
 	read_quota(groups, path, cpu);
 	cpu->periods = number_in(text, n, "nr_periods");
@@ -110,12 +90,12 @@ static void read_memory(const struct groups *groups, const char *path, struct ro
 	char text[4096];
 	ssize_t n;
 
-	memory->current = number(groups, path, v2 ? "memory.current" : "memory.usage_in_bytes", NULL);
+	memory->current = rows_number(groups, path, v2 ? "memory.current" : "memory.usage_in_bytes", NULL);
 	memory->limit = limit(groups, path, v2 ? "memory.max" : "memory.limit_in_bytes");
 	memory->high = v2 ? limit(groups, path, "memory.high") : CGTUNE_UNKNOWN;
-	n = read_file(groups, path, v2 ? "memory.events.local" : "memory.oom_control", text, sizeof(text));
+	n = groups_read(groups, path, v2 ? "memory.events.local" : "memory.oom_control", text, sizeof(text));
 	if (v2 && n == -ENOENT)
-		n = read_file(groups, path, "memory.events", text, sizeof(text));
+		n = groups_read(groups, path, "memory.events", text, sizeof(text));
 	memory->high_events = v2 ? number_in(text, n, "high") : CGTUNE_UNKNOWN;
 	memory->max_events = v2 ? number_in(text, n, "max") : CGTUNE_UNKNOWN;
 	memory->oom_events = v2 ? number_in(text, n, "oom") : CGTUNE_UNKNOWN;

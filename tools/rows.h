@@ -3,6 +3,9 @@
 #ifndef CGTUNE_ROWS_H
 #define CGTUNE_ROWS_H
 
+#include "cgtune.h"
+#include "groups.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +36,12 @@ struct rows {
 	size_t count;
 };
 
+/* What was counted between two readings; CGTUNE_UNKNOWN where one of both is not known. */
+static inline uint64_t rows_between(uint64_t old, uint64_t new)
+{
+	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
+}
+
 /* What tells the numbers of a group, by its inode number, other than its files; false: nothing of that group. */
 struct rows_source {
 	int (*refresh)(void);
@@ -50,5 +59,8 @@ int rows_read_one(const char *cpu_path, const char *memory_path, struct rows *re
 /* The row of a path, or NULL. */
 const struct row *rows_find(const struct rows *rows, const char *path);
 void rows_free(struct rows *rows);
+
+/* The number behind key in a file of a group, or with NULL the only one in it; CGTUNE_UNKNOWN: none. */
+uint64_t rows_number(const struct groups *groups, const char *path, const char *file, const char *key);
 
 #endif

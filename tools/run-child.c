@@ -6,13 +6,13 @@
  * its keys reach both; what a process sends to us alone is handed on.
  */
 #include "run.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What the child says when it does not come as far as the command. */
@@ -95,14 +95,6 @@ static void become(const struct run_options *options, const struct group *group,
 	give_up(fd, &trouble);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* Stop as the command did, so that the shell that waits for us sees it; without a terminal nobody would continue us. */
 static void stop_like(int signal)
 {
@@ -181,7 +173,7 @@ void run_child(const struct run_options *options, const struct group *group, con
 		return;
 	}
 	fflush(NULL);
-	ret->wall_ns = now_ns();
+	ret->wall_ns = tool_now_ns();
 	child = fork();
 	if (child == 0)
 		become(options, group, object, fds[1]);
@@ -197,5 +189,5 @@ void run_child(const struct run_options *options, const struct group *group, con
 			ret->started = true;
 	}
 	close(fds[0]);
-	ret->wall_ns = now_ns() - ret->wall_ns;
+	ret->wall_ns = tool_now_ns() - ret->wall_ns;
 }

@@ -49,18 +49,6 @@ static void take_report(const struct cgtune_report *report, void *user)
 	});
 }
 
-static int32_t parse_pid(const char *text)
-{
-	char *end;
-	long pid;
-
-	errno = 0;
-	pid = strtol(text, &end, 10);
-	if (errno || end == text || *end || pid < 1 || pid > INT32_MAX)
-		tool_usage(text, "is not a process id");
-	return (int32_t)pid;
-}
-
 /*
  * A path that a person copied out of /sys/fs/cgroup, to the cgroup's own. Where
  * v1 hierarchies are mounted, the first component names one of them.
@@ -95,18 +83,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		show->options.root = argument;
 		return 0;
 	case KEY_PID:
-		show->options.pid = parse_pid(argument);
+		show->options.pid = tool_pid(argument);
 		return 0;
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		show->options.cgroup = argument;
+		show->options.cgroup = tool_cgroup(argument);
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "show takes no argument");
 	case ARGP_KEY_END:
-		if (show->options.pid && show->options.cgroup)
-			tool_usage("--pid and --cgroup", "only one of them");
+		tool_pid_or_cgroup(show->options.pid, show->options.cgroup);
 		if (show->options.cgroup)
 			show->options.cgroup = cgroup_of(show->options.root, show->options.cgroup);
 		return 0;

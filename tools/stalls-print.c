@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls-print - the counts as a table, as a histogram and as JSON; events as lines */
 #include "stalls.h"
+#include "names.h"
 #include "tool.h"
 #include "tool-json.h"
 
@@ -21,16 +22,25 @@ static const char *seconds(uint64_t ns, char room[32])
 	return ns == CGTUNE_UNKNOWN ? "-" : tool_seconds(ns, room);
 }
 
-static void print_path(const struct stalls_group *group)
+/* One that is gone by its name and its number, which other tools have seen, too. */
+static void print_place(const struct stalls_place *place, uint64_t id)
 {
-	if (group->path)
-		tool_print_safe(stdout, group->path);
-	if (group->name && !(group->path && strstr(group->path, group->name))) {
-		fputs(group->path ? " = " : "", stdout);
-		tool_print_safe(stdout, group->name);
+	char room[NAMES_SHOWN];
+
+	if (place->path) {
+		tool_print_safe(stdout, names_show(place->path, place->name, room));
+		return;
 	}
-	if (!group->path)
-		printf("%sremoved, inode %" PRIu64, group->name ? ", " : "", group->counts.cgroup);
+	if (place->name) {
+		tool_print_safe(stdout, place->name);
+		putchar(' ');
+	}
+	printf("(removed, inode %" PRIu64 ")", id);
+}
+
+static void print_group(const struct stalls_group *group)
+{
+	print_place(&(struct stalls_place){ group->path, group->name }, group->counts.cgroup);
 	putchar('\n');
 }
 
@@ -43,7 +53,7 @@ static void print_cpu(const struct stalls_group *group)
 	printf("%10s %10s %10s %10s %10s %10s %14s  ", number(c->throttles, throttles), seconds(c->throttled_ns, ns),
 	       number(c->episodes, episodes), seconds(c->wall_ns, wall), seconds(c->max_ns, most),
 	       number(c->uncharged, uncharged), both);
-	print_path(group);
+	print_group(group);
 }
 
 static bool has_memory(const struct stalls_group *group)
@@ -64,7 +74,7 @@ static void print_memory(const struct stalls_group *group)
 
 	printf("%10s %10s %10s %10s %10s  ", number(m->high_reclaims, high), number(m->max_reclaims, max),
 	       number(m->high_sleeps, sleeps), seconds(m->high_sleep_ns, slept), number(m->oom_kills, kills));
-	print_path(group);
+	print_group(group);
 }
 
 static bool has_cpu(const struct stalls_group *group)
@@ -166,23 +176,27 @@ static const char *kind_name(uint32_t kind)
 	return kind == CGTUNE_STALL_HIGH_SLEEP ? "high sleep" : kind == CGTUNE_STALL_OOM_KILL ? "OOM kill" : "throttle";
 }
 
-void stalls_print_event(const struct cgtune_stall_event *event, const char *path, const char *leaf)
+void stalls_print_event(const struct cgtune_stall_event *event, const struct stalls_place *limit, const struct stalls_place *leaf)
 {
 	char room[32];
 
 	printf("%12.6f %-10s %10s  cpu %-3u limit ", (double)event->ended_ns / 1e9, kind_name(event->kind),
 	       tool_seconds(event->duration_ns, room), event->cpu);
-	tool_print_safe(stdout, path ? path : event->limit ? "(removed)" : "(unknown)");
+	if (event->limit)
+		print_place(limit, event->limit);
+	else
+		fputs("(unknown)", stdout);
 	if (event->leaf) {
 		printf("  victim %u/%u ", event->tgid, event->pid);
 		tool_print_safe(stdout, event->comm);
 		fputs(" of ", stdout);
-		tool_print_safe(stdout, leaf ? leaf : "(removed)");
+		print_place(leaf, event->leaf);
 	}
 	putchar('\n');
 }
 
-void stalls_print_event_json(const struct cgtune_stall_event *event, const char *path, const char *leaf)
+void stalls_print_event_json(const struct cgtune_stall_event *event, const struct stalls_place *limit,
+			     const struct stalls_place *leaf)
 {
 	struct json_object *object = tool_json_object();
 	const struct member members[] = {
@@ -195,15 +209,11 @@ void stalls_print_event_json(const struct cgtune_stall_event *event, const char 
 	ADD(object, members);
 	tool_json_add(object, "kind", tool_json_string(kind_name(event->kind)));
 	tool_json_add(object, "comm", event->leaf ? tool_json_string(event->comm) : NULL);
-	tool_json_add(object, "limit", tool_json_string(path));
-	tool_json_add(object, "leaf", tool_json_string(leaf));
+	tool_json_add(object, "limit", tool_json_string(limit->path));
+	tool_json_add(object, "limit_name", tool_json_string(limit->name));
+	tool_json_add(object, "leaf", tool_json_string(leaf->path));
+	tool_json_add(object, "leaf_name", tool_json_string(leaf->name));
 	tool_json_print(object);
-}
-
-/* What was counted between; CGTUNE_UNKNOWN where one of both is not known. */
-static uint64_t between(uint64_t old, uint64_t new)
-{
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
 }
 
 static void print_count(uint64_t n, const char *what)
@@ -212,9 +222,9 @@ static void print_count(uint64_t n, const char *what)
 		printf("%" PRIu64 " %s, ", n, what);
 }
 
-static void print_delta_plain(const char *path, const struct member *m)
+static void print_delta_plain(const struct row *row, const struct member *m)
 {
-	char room[32];
+	char room[NAMES_SHOWN];
 
 	if (m[1].value != CGTUNE_UNKNOWN && m[1].value)
 		printf("throttled in %" PRIu64 " of %" PRIu64 " periods, ", m[1].value, m[0].value);
@@ -223,29 +233,30 @@ static void print_delta_plain(const char *path, const struct member *m)
 	print_count(m[3].value, "reclaims for memory.high");
 	print_count(m[4].value, "reclaims for memory.max");
 	print_count(m[5].value, "OOM kills");
-	tool_print_safe(stdout, path);
+	tool_print_safe(stdout, names_show(row->path, names_find(row->id, row->hierarchy), room));
 	putchar('\n');
 }
 
 void stalls_print_delta(const struct row *old, const struct row *new, uint64_t ns, bool json)
 {
 	const struct member members[] = {
-		{ "nr_periods", between(old->cpu.periods, new->cpu.periods) },
-		{ "nr_throttled", between(old->cpu.throttled, new->cpu.throttled) },
-		{ "throttled_ns", between(old->cpu.throttled_ns, new->cpu.throttled_ns) },
-		{ "high_reclaims", between(old->memory.high_events, new->memory.high_events) },
-		{ "max_reclaims", between(old->memory.max_events, new->memory.max_events) },
-		{ "oom_kills", between(old->memory.oom_kills, new->memory.oom_kills) },
+		{ "nr_periods", rows_between(old->cpu.periods, new->cpu.periods) },
+		{ "nr_throttled", rows_between(old->cpu.throttled, new->cpu.throttled) },
+		{ "throttled_ns", rows_between(old->cpu.throttled_ns, new->cpu.throttled_ns) },
+		{ "high_reclaims", rows_between(old->memory.high_events, new->memory.high_events) },
+		{ "max_reclaims", rows_between(old->memory.max_events, new->memory.max_events) },
+		{ "oom_kills", rows_between(old->memory.oom_kills, new->memory.oom_kills) },
 		{ "id", new->id }, { "hierarchy", new->hierarchy }, { "interval_ns", ns },
 	};
 	struct json_object *object;
 
 	if (!json) {
-		print_delta_plain(new->path, members);
+		print_delta_plain(new, members);
 		return;
 	}
 	object = tool_json_object();
 	tool_json_add(object, "path", tool_json_string(new->path));
+	tool_json_add(object, "name", tool_json_string(names_find(new->id, new->hierarchy)));
 	ADD(object, members);
 	tool_json_print(object);
 }

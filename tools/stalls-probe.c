@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls-probe - `cgtune stalls` by a started probe: its counts by group, and single stops as they end */
 #include "counts.h"
+#include "names.h"
 #include "stalls.h"
 #include "tool.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -173,12 +173,22 @@ static int collect(struct cgtune_probe *probe, const struct stalls_subject *subj
 	return subject->cpu_path ? collect_one(probe, subject, list) : collect_all(probe, list);
 }
 
-/* The path of a group of an event; NULL: it is gone. */
-static const char *name_of(uint64_t id, uint32_t hierarchy, char room[4096])
+/* A group of an event. */
+static struct stalls_place place_of(uint64_t id, uint32_t hierarchy, char room[4096])
 {
 	const struct groups *groups = hierarchy == cpu.hierarchy ? &cpu : has_memory ? &memory : NULL;
+	bool there = id && groups && groups->hierarchy == hierarchy && groups_path_of(groups, id, room, 4096) == 0;
 
-	return id && groups && groups->hierarchy == hierarchy && groups_path_of(groups, id, room, 4096) == 0 ? room : NULL;
+	return (struct stalls_place){ there ? room : NULL, names_find(id, hierarchy) };
+}
+
+static void print_event(const struct cgtune_stall_event *event, bool json)
+{
+	char rooms[2][4096];
+	struct stalls_place limit = place_of(event->limit, event->hierarchy, rooms[0]),
+		leaf = place_of(event->leaf, event->hierarchy, rooms[1]);
+
+	(json ? stalls_print_event_json : stalls_print_event)(event, &limit, &leaf);
 }
 
 struct only {
@@ -210,7 +220,6 @@ static int follow(struct cgtune_probe *probe, const struct stalls_subject *subje
 {
 	struct cgtune_probe_state state = { .size = sizeof(state) };
 	struct cgtune_stall_event event = { .size = sizeof(event) };
-	char limit[4096], leaf[4096];
 	uint64_t cursor;
 	struct only only;
 	int r = find_hierarchies();
@@ -222,11 +231,10 @@ static int follow(struct cgtune_probe *probe, const struct stalls_subject *subje
 	cgtune_probe_state(probe, &state);
 	cursor = state.events;
 	while (!state.stopped_ns) {
+		names_look();
 		while (cgtune_probe_next_event(probe, &cursor, &event) == 1)
 			if (is_wanted(&only, &event))
-				(json ? stalls_print_event_json : stalls_print_event)(
-					&event, name_of(event.limit, event.hierarchy, limit),
-					name_of(event.leaf, event.hierarchy, leaf));
+				print_event(&event, json);
 		if (fflush(stdout) != 0)
 			return TOOL_FAILED;
 		usleep(POLL_US);
@@ -238,18 +246,8 @@ static int follow(struct cgtune_probe *probe, const struct stalls_subject *subje
 
 int stalls_probe_open(const char *bpffs, struct stalls_probe *ret, char *why, size_t size)
 {
-	struct cgtune_probe_options options = {
-		.size = sizeof(options), .bpffs = bpffs, .text = why, .text_size = size,
-	};
-	int r = cgtune_probe_open(&options, &ret->probe);
-
 	ret->collect = collect;
 	ret->follow = follow;
 	ret->close = cgtune_probe_close;
-	if (r == -ENOENT)
-		snprintf(why, size, "no probe is started (`cgtune probe start`, as root)");
-	else if (r < 0 && !*why)
-		snprintf(why, size, "%s", cgtune_strerror(r));
-	why[strcspn(why, "\n")] = '\0';
-	return r;
+	return counts_open(bpffs, &ret->probe, why, size);
 }

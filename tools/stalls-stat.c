@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls-stat - `cgtune stalls` without a probe: what cpu.stat and the memory events of the groups tell */
 #include "stalls.h"
+#include "names.h"
 #include "tool.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #define POLL_S 1
@@ -56,14 +56,6 @@ int stalls_stat_collect(const struct stalls_subject *subject, struct stalls_list
 	return r;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool has_changed(const struct row *old, const struct row *new)
 {
 	return old->cpu.throttled != new->cpu.throttled || old->cpu.throttled_ns != new->cpu.throttled_ns ||
@@ -75,15 +67,16 @@ static bool has_changed(const struct row *old, const struct row *new)
 int stalls_stat_follow(const struct stalls_subject *subject, bool json)
 {
 	struct rows old, new;
-	uint64_t before = now_ns(), now;
+	uint64_t before = tool_now_ns(), now;
 	int r = read_subject(subject, &old);
 
 	while (r == 0 && fflush(stdout) == 0) {
 		sleep(POLL_S);
-		now = now_ns();
+		now = tool_now_ns();
 		r = read_subject(subject, &new);
 		if (r < 0)
 			break;
+		names_look();
 		for (size_t i = 0; i < new.count; i++) {
 			const struct row *known = rows_find(&old, new.rows[i].path);
 

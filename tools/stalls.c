@@ -28,18 +28,13 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
-	char *end;
 
 	switch (key) {
 	case KEY_CGROUP:
-		if (*argument != '/')
-			tool_usage(argument, "is not the absolute path of a cgroup");
-		arguments->cgroup = argument;
+		arguments->cgroup = tool_cgroup(argument);
 		return 0;
 	case KEY_PID:
-		arguments->pid = (int32_t)strtol(argument, &end, 10);
-		if (*end || arguments->pid <= 0)
-			tool_usage(argument, "--pid wants the number of a process");
+		arguments->pid = tool_pid(argument);
 		return 0;
 	case KEY_FOLLOW:
 		arguments->follow = true;
@@ -53,8 +48,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "stalls takes no argument");
 	case ARGP_KEY_END:
-		if (arguments->pid && arguments->cgroup)
-			tool_usage("--pid and --cgroup", "only one of them");
+		tool_pid_or_cgroup(arguments->pid, arguments->cgroup);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -127,6 +121,7 @@ static void print(const struct arguments *arguments, const struct stalls_list *l
 
 static void add_names(struct stalls_list *list)
 {
+	names_look();
 	for (size_t i = 0; i < list->count; i++)
 		list->groups[i].name = names_find(list->groups[i].counts.cgroup, list->groups[i].counts.hierarchy);
 }
@@ -145,10 +140,8 @@ static int show(const struct arguments *arguments, const struct stalls_probe *pr
 		say_source(arguments, probe, why);
 		print(arguments, &list);
 	}
-	for (size_t i = 0; i < list.count; i++) {
+	for (size_t i = 0; i < list.count; i++)
 		free(list.groups[i].path);
-		free(list.groups[i].name);
-	}
 	free(list.groups);
 	return r < 0 ? tool_failed(subject->cpu_path ? subject->cpu_path : "the counts", r) : TOOL_DONE;
 }

@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Where a group is, and what a container engine called it. */
+struct stalls_place {
+	const char *path;		/* NULL: it is gone */
+	const char *name;		/* NULL: none */
+};
+
 /* What memory limits did; CGTUNE_UNKNOWN: not counted. */
 struct stalls_memory {
 	uint64_t high_reclaims, max_reclaims, high_sleeps, high_sleep_ns, oom_kills;
@@ -17,7 +23,7 @@ struct stalls_memory {
 
 struct stalls_group {
 	char *path;			/* NULL: the cgroup is gone */
-	char *name;			/* that a container engine gave it; NULL: none */
+	const char *name;		/* that a container engine gave it; NULL: none */
 	struct cgtune_stalls counts;	/* CGTUNE_UNKNOWN in each number, hist too: not counted */
 	struct stalls_memory memory;
 };
@@ -60,9 +66,10 @@ void stalls_print_table(const struct stalls_list *list);
 /* Of all groups together, as the tools of bcc draw them. */
 void stalls_print_histogram(const struct stalls_list *list);
 void stalls_print_json(const struct stalls_list *list);
-/* path and leaf: names of the groups of the event. */
-void stalls_print_event(const struct cgtune_stall_event *event, const char *path, const char *leaf);
-void stalls_print_event_json(const struct cgtune_stall_event *event, const char *path, const char *leaf);
+/* The groups of the event: whose limit it was, and the victim's. */
+void stalls_print_event(const struct cgtune_stall_event *event, const struct stalls_place *limit, const struct stalls_place *leaf);
+void stalls_print_event_json(const struct cgtune_stall_event *event, const struct stalls_place *limit,
+			     const struct stalls_place *leaf);
 /* What has come to a group's counters between two looks at its files. */
 void stalls_print_delta(const struct row *old, const struct row *new, uint64_t ns, bool json);
 

@@ -45,6 +45,18 @@ struct json_object *tool_json_decimal(const char *text)
 	return made(json_object_new_double_s(strtod(text, NULL), text));
 }
 
+struct json_object *tool_json_fraction(double value)
+{
+	char text[32];
+
+	if (value < 0)
+		return NULL;
+	if (value == (double)(int64_t)value)
+		return tool_json_number((uint64_t)value);
+	snprintf(text, sizeof(text), "%.6g", value);
+	return tool_json_decimal(text);
+}
+
 struct json_object *tool_json_string(const char *text)
 {
 	static const char replacement[] = "\xEF\xBF\xBD";

@@ -22,6 +22,9 @@ struct json_object *tool_json_number(uint64_t value);
 /* A number with a fraction, as it is to be printed. */
 struct json_object *tool_json_decimal(const char *text);
 
+/* A figure to six digits; a whole number with all of them. null below 0: not known. */
+struct json_object *tool_json_fraction(double value);
+
 /* JSON is UTF-8, a file's name or text may be any bytes: those that are not become U+FFFD. null for NULL. */
 struct json_object *tool_json_string(const char *text);
 

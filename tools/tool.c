@@ -3,8 +3,8 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +151,35 @@ void tool_warn(const char *file, const char *variable, const char *value, const 
 		}
 	}
 	fprintf(stderr, "%s\n", text);
+}
+
+ssize_t tool_read(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	if (n < 0)
+		n = -errno;
+	else
+		text[n] = '\0';
+	close(fd);
+	return n;
+}
+
+uint64_t tool_clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t tool_now_ns(void)
+{
+	return tool_clock_ns(CLOCK_MONOTONIC);
 }
 
 /* argp adds a line "Try ... --help" to every complaint: it goes nowhere. */

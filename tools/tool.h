@@ -6,7 +6,10 @@
 #include "cgtune.h"
 
 #include <argp.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
+#include <time.h>
 
 enum { TOOL_DONE = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
@@ -45,6 +48,20 @@ const char *tool_style(int fd, const char *sequence);
 
 /* One line "cgtune: warning: FILE or VARIABLE=value text" on stderr; NULL is left out. */
 void tool_warn(const char *file, const char *variable, const char *value, const char *text);
+
+/* Values of options: what cannot be one is wrong usage. */
+int32_t tool_pid(const char *argument);
+const char *tool_cgroup(const char *argument);
+/* Not both were given. */
+void tool_pid_or_cgroup(bool pid, bool cgroup);
+/* A number in that range; wants: "--option wants ...". */
+double tool_number(const char *argument, double least, double most, const char *wants);
+
+/* A small file, and a NUL behind it. Its length; or -errno. */
+ssize_t tool_read(const char *path, char *text, size_t size);
+/* Nanoseconds; tool_now_ns(): of CLOCK_MONOTONIC. */
+uint64_t tool_clock_ns(clockid_t clock);
+uint64_t tool_now_ns(void);
 
 /* argp_parse(3) that answers wrong usage with one line and that exit status. */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *input);

@@ -16,7 +16,7 @@ static const char *const help[] = {
 	"Left, Right, < >  sort by the column to the left, to the right",
 	"r                 the other way round",
 	"S U M N           sort by STOPPED, USE, MEMORY, CGROUP",
-	"/                 filter by a part of the path; Enter keeps it, Esc ends it",
+	"/                 filter by a part of the path or name; Enter keeps it, Esc ends it",
 	"t                 tree",
 	"p, space          pause: nothing is read, all else goes on",
 	"c                 since top was started, or over the last interval",
@@ -126,7 +126,7 @@ static void draw_titles(const struct top_screen *screen, const bool shown[TOP_CO
 
 static void draw_line(const struct top_screen *screen, int y, const struct top_line *line, const bool shown[TOP_COLUMNS])
 {
-	char text[TOP_CELL];
+	char text[TOP_CELL], name[NAMES_SHOWN];
 	int x = 0;
 
 	for (int c = 0; c < TOP_CGROUP; c++) {
@@ -139,7 +139,7 @@ static void draw_line(const struct top_screen *screen, int y, const struct top_l
 	}
 	attrset(A_NORMAL);
 	x += 1 + 2 * (int)line->depth;
-	put(y, x, COLS, screen->shift, top_name(line, screen->view.tree));
+	put(y, x, COLS, screen->shift, top_name(line, screen->view.tree, name));
 }
 
 /* What the user has set, in words. */

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t between(uint64_t old, uint64_t new)
-{
-	return old == CGTUNE_UNKNOWN || new == CGTUNE_UNKNOWN || new < old ? CGTUNE_UNKNOWN : new - old;
-}
-
 static double ratio(uint64_t part, uint64_t whole)
 {
 	return part == CGTUNE_UNKNOWN || whole == CGTUNE_UNKNOWN || !whole ? -1 : (double)part / (double)whole;
@@ -38,12 +33,12 @@ static void take_row(const struct row *old, const struct row *new, uint64_t ns, 
 		line->quota = ratio(now->quota_us, now->period_us);
 	if (!old)
 		return;
-	line->use = ratio(between(old->cpu.used_ns, now->used_ns), ns);
-	line->share = ratio(between(old->cpu.throttled, now->throttled), between(old->cpu.periods, now->periods));
-	line->throttled_ns = between(old->cpu.throttled_ns, now->throttled_ns);
-	line->high = between(old->memory.high_events, new->memory.high_events);
-	line->max = between(old->memory.max_events, new->memory.max_events);
-	line->kills = between(old->memory.oom_kills, new->memory.oom_kills);
+	line->use = ratio(rows_between(old->cpu.used_ns, now->used_ns), ns);
+	line->share = ratio(rows_between(old->cpu.throttled, now->throttled), rows_between(old->cpu.periods, now->periods));
+	line->throttled_ns = rows_between(old->cpu.throttled_ns, now->throttled_ns);
+	line->high = rows_between(old->memory.high_events, new->memory.high_events);
+	line->max = rows_between(old->memory.max_events, new->memory.max_events);
+	line->kills = rows_between(old->memory.oom_kills, new->memory.oom_kills);
 }
 
 static void take_counts(const struct cgtune_stalls *old, const struct cgtune_stalls *new, struct top_line *line)
@@ -52,8 +47,8 @@ static void take_counts(const struct cgtune_stalls *old, const struct cgtune_sta
 	memset(line->hist, 0, sizeof(line->hist));
 	if (!old || !new)
 		return;
-	line->stops = between(old->throttles, new->throttles);
-	line->wall_ns = between(old->wall_ns, new->wall_ns);
+	line->stops = rows_between(old->throttles, new->throttles);
+	line->wall_ns = rows_between(old->wall_ns, new->wall_ns);
 	for (int i = 0; i < CGTUNE_PROBE_HIST; i++)
 		line->hist[i] = new->hist[i] >= old->hist[i] ? new->hist[i] - old->hist[i] : 0;
 }
@@ -65,6 +60,7 @@ static void take_line(const struct top_reading *old, const struct top_reading *n
 	bool same = before && before->id == row->id, probed = same && row->has_cpu && old->counts.since_ns == new->counts.since_ns;
 
 	take_row(same ? before : NULL, row, new->taken_ns - old->taken_ns, line);
+	line->name = names_find(row->id, row->hierarchy);
 	take_counts(probed ? counts_find(&old->counts, row->id, row->hierarchy) : NULL,
 		    probed ? counts_find(&new->counts, row->id, row->hierarchy) : NULL, line);
 }
@@ -87,9 +83,9 @@ static int by_view(const void *a, const void *b, void *user)
 	return compare(a, b, user);
 }
 
-static bool is_wanted(const char *path, const struct top_view *view)
+static bool is_wanted(const struct top_line *line, const struct top_view *view)
 {
-	return !*view->filter || strcasestr(path, view->filter);
+	return !*view->filter || strcasestr(line->row->path, view->filter) || (line->name && strcasestr(line->name, view->filter));
 }
 
 /* A line of a tree: its parent, by place in the table of all, and the first below it, as they come. */
@@ -129,7 +125,7 @@ static struct node *link_nodes(struct node *nodes, struct node **order, size_t n
 	for (size_t i = 0; i < n; i++) {
 		order[i] = &nodes[i];
 		nodes[i].parent = find_parent(nodes, rows, nodes[i].line->row->path);
-		if (is_wanted(nodes[i].line->row->path, view))
+		if (is_wanted(nodes[i].line, view))
 			for (struct node *at = &nodes[i]; at && !at->wanted; at = at->parent)
 				at->wanted = true;
 	}
@@ -193,7 +189,7 @@ static void make_list(const struct top_view *view, struct top_table *table)
 {
 	table->count = 0;
 	for (size_t i = 0; i < table->total; i++)
-		if (is_wanted(table->lines[i].row->path, view))
+		if (is_wanted(&table->lines[i], view))
 			table->lines[table->count++] = table->lines[i];
 	qsort_r(table->lines, table->count, sizeof(*table->lines), by_view, (void *)view);
 }
@@ -226,9 +222,9 @@ void top_table_free(struct top_table *table)
 	*table = (struct top_table){ .lines = NULL };
 }
 
-const char *top_name(const struct top_line *line, bool tree)
+const char *top_name(const struct top_line *line, bool tree, char room[NAMES_SHOWN])
 {
-	const char *slash = tree && line->depth ? strrchr(line->row->path, '/') : NULL;
+	const char *path = line->row->path, *slash = tree && line->depth ? strrchr(path, '/') : NULL;
 
-	return slash ? slash + 1 : line->row->path;
+	return names_show(path, line->name, room) + (slash ? slash + 1 - path : 0);
 }

@@ -24,7 +24,7 @@ const char *top_source_of_stops(const struct top_sampler *sampler, char *room, s
 void top_print_table(const struct top_sampler *sampler, const struct top_table *table)
 {
 	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	char room[256], cell[TOP_CELL];
+	char room[256], cell[TOP_CELL], name[NAMES_SHOWN];
 
 	printf("%zu cgroups over %.1f s, from %s; %s\n", table->total, (double)table->ns / 1e9, top_source_of_rows(sampler),
 	       top_source_of_stops(sampler, room, sizeof(room)));
@@ -35,24 +35,14 @@ void top_print_table(const struct top_sampler *sampler, const struct top_table *
 		for (int c = 0; c < TOP_CGROUP; c++)
 			printf("%s ", top_column_text(c, &table->lines[i], utf8, cell));
 		printf(" %*s", 2 * (int)table->lines[i].depth, "");
-		tool_print_safe(stdout, top_name(&table->lines[i], sampler->arguments->view.tree));
+		tool_print_safe(stdout, top_name(&table->lines[i], sampler->arguments->view.tree, name));
 		putchar('\n');
 	}
 }
 
-static struct json_object *json_fraction(double n)
-{
-	char text[32];
-
-	if (n < 0)
-		return NULL;
-	snprintf(text, sizeof(text), "%.6g", n);
-	return tool_json_decimal(text);
-}
-
 static struct json_object *json_seconds(uint64_t ns)
 {
-	return json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
+	return tool_json_fraction(ns == CGTUNE_UNKNOWN ? -1 : (double)ns / 1e9);
 }
 
 static struct json_object *json_stalls(const struct top_line *l)
@@ -73,11 +63,12 @@ static struct json_object *json_line(const struct top_line *l)
 		*events = tool_json_object();
 
 	tool_json_add(object, "path", tool_json_string(l->row->path));
+	tool_json_add(object, "name", tool_json_string(l->name));
 	tool_json_add(object, "id", tool_json_number(l->row->id));
 	tool_json_add(object, "hierarchy", tool_json_number(l->row->hierarchy));
-	tool_json_add(object, "quota", json_fraction(l->quota));
-	tool_json_add(object, "use", json_fraction(l->use));
-	tool_json_add(object, "throttled_share", json_fraction(l->share));
+	tool_json_add(object, "quota", tool_json_fraction(l->quota));
+	tool_json_add(object, "use", tool_json_fraction(l->use));
+	tool_json_add(object, "throttled_share", tool_json_fraction(l->share));
 	tool_json_add(object, "throttled_seconds", json_seconds(l->throttled_ns));
 	tool_json_add(object, "stalls", l->stops == CGTUNE_UNKNOWN ? NULL : json_stalls(l));
 	tool_json_add(memory, "current", tool_json_number(l->row->memory.current));
@@ -98,7 +89,7 @@ void top_print_json(const struct top_sampler *sampler, const struct top_table *t
 
 	tool_json_add(object, "source", tool_json_string(sampler->walk ? "iter" : "stat"));
 	tool_json_add(object, "probe", probe ? tool_json_string(sampler->probe.rung) : NULL);
-	tool_json_add(object, "interval", json_fraction((double)table->ns / 1e9));
+	tool_json_add(object, "interval", tool_json_fraction((double)table->ns / 1e9));
 	for (size_t i = 0; i < table->count; i++)
 		tool_json_append(groups, json_line(&table->lines[i]));
 	tool_json_add(object, "groups", groups);

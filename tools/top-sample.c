@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* top-sample - the readings of `cgtune top`: when they are due, what they cost, which are kept */
 #include "top.h"
+#include "tool.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t top_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
 
 static void free_reading(struct top_reading *reading)
 {
@@ -28,10 +15,11 @@ static void free_reading(struct top_reading *reading)
 
 static int take(struct top_sampler *sampler, struct top_reading *ret)
 {
-	struct top_reading reading = { .taken_ns = top_now_ns() };
+	struct top_reading reading = { .taken_ns = tool_now_ns() };
 	int r;
 
-	sampler->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	sampler->cpu_ns = tool_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	names_look();
 	r = rows_read(sampler->walk, &reading.rows);
 	if (r == 0)
 		r = counts_read(&sampler->probe, sampler->arguments->bpffs, &reading.counts);
@@ -79,7 +67,7 @@ void top_sampler_close(struct top_sampler *sampler)
 
 uint64_t top_sampler_due(const struct top_sampler *sampler)
 {
-	uint64_t used = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - sampler->cpu_ns;
+	uint64_t used = tool_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - sampler->cpu_ns;
 	uint64_t least = used * (100 / TOP_SHARE_PERCENT);
 
 	return sampler->new.taken_ns + (least > sampler->interval_ns ? least : sampler->interval_ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* top-screen - the live screen of `cgtune top`: the terminal, its keys and signals */
 #include "top-draw.h"
+#include "tool.h"
 
 #include <curses.h>
 #include <errno.h>
@@ -285,7 +286,7 @@ static uint64_t due_ns(const struct top_sampler *sampler)
 
 static int wait_for(const struct top_screen *screen, const sigset_t *mask, bool *readable)
 {
-	uint64_t due = due_ns(screen->sampler), now = top_now_ns();
+	uint64_t due = due_ns(screen->sampler), now = tool_now_ns();
 	uint64_t left = due > now ? due - now : 0;
 	const struct timespec wait = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
 	struct pollfd fd = { .fd = 0, .events = POLLIN };
@@ -308,7 +309,7 @@ static int loop(struct top_screen *screen, const sigset_t *mask)
 		r = take_keys(screen, readable);
 		if (r <= 0)
 			break;
-		if (!screen->paused && top_now_ns() >= due_ns(screen->sampler))
+		if (!screen->paused && tool_now_ns() >= due_ns(screen->sampler))
 			r = sample(screen);
 	}
 	return r < 0 ? r : caught == SIGINT ? 0 : caught;

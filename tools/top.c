@@ -19,7 +19,7 @@ static const struct argp_option options[] = {
 	{ "plain", KEY_PLAIN, NULL, 0, "print a table at each interval, on a terminal, too", 0 },
 	{ "interval", KEY_INTERVAL, "SECONDS", 0, "0.1 to 3600; default 1. It is stretched so that at most 5 % of a CPU is used", 0 },
 	{ "sort", KEY_SORT, "COLUMN", 0, "by this column, largest first; -COLUMN: the other way round. Default: STOPPED, and what is equal by USE", 0 },
-	{ "filter", KEY_FILTER, "TEXT", 0, "only cgroups with TEXT in their path, in any case", 0 },
+	{ "filter", KEY_FILTER, "TEXT", 0, "only cgroups with TEXT in their path or name, in any case", 0 },
 	{ "tree", KEY_TREE, NULL, 0, "each cgroup below its parent", 0 },
 	{ "files", KEY_FILES, NULL, 0, "by the cgroups' files, though the kernel could walk them (root, Linux 6.1)", 0 },
 	{ "bpffs", KEY_BPFFS, "DIR", 0, "the BPF file system that the probe is in; default /sys/fs/bpf", 0 },
@@ -45,16 +45,6 @@ static void take_filter(const char *argument, struct top_view *view)
 	if (strlen(argument) >= sizeof(view->filter))
 		tool_usage(argument, "--filter wants at most 255 bytes");
 	snprintf(view->filter, sizeof(view->filter), "%s", argument);
-}
-
-static double take_interval(const char *argument)
-{
-	char *end;
-	double seconds = strtod(argument, &end);
-
-	if (end == argument || *end || !(seconds >= 0.1 && seconds <= 3600))
-		tool_usage(argument, "--interval wants seconds from 0.1 to 3600");
-	return seconds;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -88,7 +78,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		arguments->bpffs = argument;
 		return 0;
 	case KEY_INTERVAL:
-		arguments->interval = take_interval(argument);
+		arguments->interval = tool_number(argument, 0.1, 3600, "--interval wants seconds from 0.1 to 3600");
 		return 0;
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "top takes no argument");
@@ -165,7 +155,7 @@ int tool_top(int argc, char **argv)
 		"CPUs. WALL: time in which a CPU of it was stopped at all; STALLS: its stops by length, below 256 us, 512 us, 1 ms and "
 		"so on to above 262 ms; both by `cgtune probe start`. MEM%: of HIGH or LIMIT, whichever is lower. HIGHS, MAXES, "
 		"KILLS: reclaims because of memory.high, because of the limit, and OOM kills.\n\n"
-		"What is not known is -. NO_COLOR turns colours off. Keys are in the help of the screen.", NULL, NULL, NULL,
+		"What is not known is -. Behind a path is the name that `cgtune probe register` was told, unless the path has it. NO_COLOR turns colours off. Keys are in the help of the screen.", NULL, NULL, NULL,
 	};
 	struct input input = { .arguments = { .interval = 1, .view.sort = TOP_STOPPED } };
 	struct top_sampler sampler;

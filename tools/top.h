@@ -8,6 +8,7 @@
 #define CGTUNE_TOP_H
 
 #include "counts.h"
+#include "names.h"
 #include "rows.h"
 
 #include <stdbool.h>
@@ -18,7 +19,7 @@
 struct top_view {
 	int sort;			/* enum top_column */
 	bool reverse, tree;
-	char filter[256];		/* part of the path; "": all */
+	char filter[256];		/* part of the path or of the name; "": all */
 };
 
 struct top_arguments {
@@ -53,11 +54,11 @@ void top_sampler_close(struct top_sampler *sampler);
 uint64_t top_sampler_due(const struct top_sampler *sampler);
 /* What of one CPU this process uses at most. */
 #define TOP_SHARE_PERCENT 5
-uint64_t top_now_ns(void);
 
 /* A cgroup between two readings; a number below 0, or CGTUNE_UNKNOWN: not known. */
 struct top_line {
 	const struct row *row;
+	const char *name;		/* that a container engine gave it; NULL: none */
 	double quota, use, share, memory_share;
 	uint64_t throttled_ns, high, max, kills;
 	uint64_t stops, wall_ns, hist[CGTUNE_PROBE_HIST];	/* by the probe */
@@ -74,8 +75,8 @@ struct top_table {
 int top_table_make(const struct top_reading *old, const struct top_reading *new, const struct top_view *view,
 		   struct top_table *ret);
 void top_table_free(struct top_table *table);
-/* Its path; in a tree its last part, as the others are above it. */
-const char *top_name(const struct top_line *line, bool tree);
+/* Its path, in a tree its last part, as the others are above it; and its name. */
+const char *top_name(const struct top_line *line, bool tree, char room[NAMES_SHOWN]);
 
 /* top-columns.c: in the order of the table. */
 enum top_column {

@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < 6; i++)
 		words[i] = input_string(&in);
 	test_request(words);
-	CLAIM(export_labels_make(words[5], &labels));
+	CLAIM(export_labels_make(words[5], *words[4] ? words[4] : NULL, &labels));
 	test_labels(&labels.text);
 	test_message((const uint8_t *)labels.proto.data, (const uint8_t *)labels.proto.data + labels.proto.size, 0);
 	for (int format = EXPORT_TEXT; format <= EXPORT_PROTOBUF; format++)
