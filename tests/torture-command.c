@@ -49,10 +49,10 @@ static const struct command {
 	enum output output;
 	int failed;			/* its status when it failed */
 	int status;			/* its status else */
+	bool probe;			/* it takes one that can be started here */
 	long waits;			/* see struct torture */
 	const struct traces *traces;	/* what it may leave; NULL: nothing */
 	const char *request, *begins;	/* of a server: what it is asked, and how the answer begins */
-	bool probe;			/* it takes one that can be started here */
 } commands[] = {
 	{ { "show", "--json", "--root", ROOT }, OUTPUT_JSON_STEADY, .failed = 1 },
 	{ { "show", "--why", "--root", ROOT }, OUTPUT_STEADY, .failed = 1 },

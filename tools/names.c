@@ -158,7 +158,7 @@ static bool parse_file(const char *file, struct record *ret)
 /* The name that the table has, where the file is the same still; or what the file has. As read_record(). */
 static int take_name(int folder, const char *file, struct record *record)
 {
-	char room[RECORD_SIZE + 1], *name, *path;
+	char room[RECORD_SIZE + 1], *name = room, *path;
 	struct record *old = find(record->id, record->hierarchy);
 	int r = 0;
 
@@ -281,7 +281,7 @@ static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
 {
-	char room[RECORD_SIZE + 1], *name, *path, *end;
+	char room[RECORD_SIZE + 1], *name, *path = room, *end;
 	struct stat st;
 	int folder = open_folder(false, &st);
 	DIR *dir = list(folder);
