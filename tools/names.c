@@ -90,21 +90,22 @@ int names_add(const struct groups *groups, const char *path, const char *name)
 	return r;
 }
 
-/* Both lines of a record, as pointers into room. */
-static bool read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
+/* Both lines of a record, as pointers into room. 0; -EBADMSG: it is none; or -errno. */
+static int read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
 {
 	int fd = openat(folder, file, O_RDONLY | FILE_FLAGS);
 	ssize_t size = fd < 0 ? -1 : read(fd, room, RECORD_SIZE);
+	int error = errno;
 	char *rest = room;
 
 	if (fd >= 0)
 		close(fd);
 	if (size < 0)
-		return false;
+		return -error;
 	room[size] = '\0';
 	*name = strsep(&rest, "\n");
 	*path = strsep(&rest, "\n");
-	return rest != NULL;
+	return rest ? 0 : -EBADMSG;
 }
 
 /* ---- all of them, as they were at the last look */
@@ -161,7 +162,7 @@ static char *take_name(int folder, const char *file, const struct record *record
 	struct record *old = find(record->id, record->hierarchy);
 
 	if (!old || old->file != record->file)
-		return read_record(folder, file, room, &name, &path) && strlen(name) <= NAMES_LENGTH ? strdup(name) : NULL;
+		return read_record(folder, file, room, &name, &path) == 0 && strlen(name) <= NAMES_LENGTH ? strdup(name) : NULL;
 	taken = old->name;
 	old->name = NULL;
 	return taken;
@@ -248,11 +249,13 @@ const char *names_show(const char *path, const char *name, char room[NAMES_SHOWN
 
 /* ---- what is not wanted any more */
 
-static bool is_there(const struct groups *groups, const char *path, uint64_t id)
+/* Not where it cannot be looked at, now. */
+static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 {
 	uint64_t now;
+	int r = groups_id(groups, path, &now);
 
-	return groups_id(groups, path, &now) == 0 && now == id;
+	return r == 0 ? now != id : r == -ENOENT;
 }
 
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
@@ -264,12 +267,13 @@ void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint3
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		unsigned long hierarchy = strtoul(entry->d_name, &end, 10), id;
+		int r;
 
 		if (end == entry->d_name || *end != '-' || hierarchy != groups->hierarchy)
 			continue;
 		id = strtoul(end + 1, NULL, 10);
-		if (!read_record(folder, entry->d_name, room, &name, &path) ||
-		    (!is_there(groups, path, id) && !counted(id, groups->hierarchy, user)))
+		r = read_record(folder, entry->d_name, room, &name, &path);
+		if (r == -EBADMSG || (r == 0 && is_gone(groups, path, id) && !counted(id, groups->hierarchy, user)))
 			unlinkat(folder, entry->d_name, 0);
 	}
 	if (dir)
