@@ -226,8 +226,9 @@ static int start(struct arguments *arguments)
 		return failed(r);
 	if (r == 1)
 		puts("it runs already, as it was started then; `cgtune probe stop` ends it:");
+	else
+		warn_of_closed_folder(&arguments->options);
 	print_state(probe);
-	warn_of_closed_folder(&arguments->options);
 	cgtune_probe_close(probe);
 	return TOOL_DONE;
 }
