@@ -33,7 +33,7 @@ def call(method, message):
     with tempfile.NamedTemporaryFile() as head:
         done = subprocess.run(
             ["curl", "-sS", "--http2-prior-knowledge", "--unix-socket", socket, "-H", "Content-Type: application/grpc",
-             "-H", "TE: trailers", "-D", head.name, "--max-time", "120", "--data-binary", "@-",
+             "-D", head.name, "--max-time", "120", "--data-binary", "@-",
              "http://localhost/runtime.v1.RuntimeService/" + method],
             input=b"\0" + len(message).to_bytes(4, "big") + message, stdout=subprocess.PIPE, check=True)
         trailers = head.read().decode()
