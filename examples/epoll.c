@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* epoll - an HTTP server of one thread: a slot for each connection, live limits, and an end that serves who is in */
+/*
+ * epoll - an HTTP server of one thread: a slot for each connection, live limits, and an end that serves who is in
+ *
+ *	epoll [LIMIT [IDLE]]	a connection that has not asked for IDLE seconds, 30, is closed, or it kept its slot
+ */
 #include "metrics.h"
 
 #include <arpa/inet.h>
@@ -7,10 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { DESCRIPTORS = 1024 };
+
 static struct cgtune_limiter *limiter;
+static time_t since[DESCRIPTORS];	/* which it has not asked; 0: it is none */
+
+static time_t now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + 1;
+}
+
+/* The end of one whose time is up is read like any other. */
+static void end_idle(time_t idle)
+{
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		if (since[fd] && now() - since[fd] > idle)
+			shutdown(fd, SHUT_RDWR);
+}
 
 /* A connection that is refused is told so when it has asked. */
 static void watch(int set, int fd, int is_connection)
@@ -18,6 +43,8 @@ static void watch(int set, int fd, int is_connection)
 	uint32_t error = is_connection && fd >= 0 ? (uint32_t)-cgtune_limiter_try(limiter) : 0;
 	struct epoll_event event = { EPOLLIN, { .u64 = (uint32_t)fd | (uint64_t)error << 32 } };
 
+	if (is_connection && fd >= 0)
+		since[fd] = now();
 	epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 }
 
@@ -37,6 +64,7 @@ static void answer(int fd, int admitted)
 	else if (body)
 		dprintf(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", size, text);
 	free(text);
+	since[fd] = 0;
 	close(fd);
 	if (admitted == 0)
 		cgtune_limiter_release(limiter);
@@ -56,6 +84,7 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ DESCRIPTORS, DESCRIPTORS });
 	fds[2] = signalfd(-1, &signals, SFD_CLOEXEC);
 	if (fds[1] < 0 || cgtune_limiter_new(&options, &limiter) < 0 || bind(fds[0], (void *)&address, size) < 0 ||
 	    listen(fds[0], 128) < 0 || getsockname(fds[0], (void *)&address, &size) < 0)
@@ -64,7 +93,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		watch(set, fds[i], 0);
 	while (!ends || cgtune_limiter_drain(limiter, 0) < 0) {
-		int n = epoll_wait(set, &event, 1, -1), fd = (int)(uint32_t)event.data.u64;
+		int n = epoll_wait(set, &event, 1, 1000), fd = (int)(uint32_t)event.data.u64;
 
 		if (n == 1 && fd == fds[0])
 			watch(set, accept4(fd, NULL, NULL, SOCK_CLOEXEC), 1);
@@ -74,6 +103,7 @@ int main(int argc, char **argv)
 			ends = epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL) == 0;
 		else if (n == 1)
 			answer(fd, -(int)(event.data.u64 >> 32));
+		end_idle(argc > 2 ? atoi(argv[2]) : 30);
 	}
 	return 0;
 }

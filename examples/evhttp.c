@@ -2,7 +2,7 @@
 /*
  * evhttp - a libevent server of one thread: the limiter by callback, live limits in the same loop
  *
- *	evhttp [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS]
+ *	evhttp [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS] [-i IDLE]
  *
  *	/job?wait=MS		waits, as for a database
  *	/health			never refused for load
@@ -180,12 +180,14 @@ static void end(evutil_socket_t fd, short what, void *user)
 	end_when_empty();
 }
 
-static struct evhttp_bound_socket *listen_on(uint16_t port)
+/* idle_s: for a connection on which nothing happens. */
+static struct evhttp_bound_socket *listen_on(uint16_t port, int idle_s)
 {
 	http = evhttp_new(base);
 	if (!http)
 		return NULL;
 	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET);
+	evhttp_set_timeout(http, idle_s);
 	evhttp_set_gencb(http, work, NULL);
 	evhttp_set_cb(http, "/metrics", metrics, NULL);
 	return evhttp_bind_socket_with_handle(http, "127.0.0.1", port);
@@ -209,15 +211,16 @@ int main(int argc, char **argv)
 	struct evhttp_bound_socket *bound;
 	struct event *events[2];
 	uint16_t port = 0;
-	int c, r;
+	int c, r, idle_s = 30;
 
-	while ((c = getopt(argc, argv, "p:t:l:b:s:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:l:b:s:i:")) != -1) {
 		switch (c) {
 		case 'p': port = (uint16_t)atoi(optarg); break;
 		case 't': options.backlog_timeout_ms = (uint32_t)atoi(optarg); break;
 		case 'l': options.limit = (uint32_t)atoi(optarg); break;
 		case 'b': options.backlog = (uint32_t)atoi(optarg); break;
 		case 's': options.status = (uint32_t)atoi(optarg); break;
+		case 'i': idle_s = atoi(optarg); break;
 		default: return 2;
 		}
 	}
@@ -230,7 +233,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	base = event_base_new();
-	bound = base ? listen_on(port) : NULL;
+	bound = base ? listen_on(port, idle_s) : NULL;
 	if (!bound) {
 		fprintf(stderr, "evhttp: cannot listen on that port\n");
 		return 1;

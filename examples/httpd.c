@@ -2,7 +2,7 @@
 /*
  * httpd - a libmicrohttpd server with the admission limiter as middleware
  *
- *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS] [-a] [-c CONNECTIONS]
+ *	httpd [-p PORT] [-t BACKLOG-TIMEOUT-MS] [-l LIMIT -b BACKLOG] [-s STATUS] [-a] [-c CONNECTIONS] [-i IDLE]
  *
  *	/job?cpu=MS&wait=MS	computes, then waits: what is throttled
  *	/health			never refused for load
@@ -27,9 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 1000, LISTEN_QUEUE = 4096, IDLE_S = 30, STACK_SIZE = 64 << 10, MEMORY = 8 << 10, DRAIN_MS = 10000 };
+enum { CONNECTIONS = 1000, LISTEN_QUEUE = 4096, STACK_SIZE = 64 << 10, MEMORY = 8 << 10, DRAIN_MS = 10000 };
 
 static struct cgtune_limiter *limiter;
+static unsigned idle_s = 30;		/* for a connection on which nothing happens */
 static int listening;
 static sem_t room;			/* for connections */
 
@@ -186,7 +187,7 @@ static struct MHD_Daemon *start(unsigned connections)
 				/* One that has ended is told before it is no longer counted. */
 				MHD_OPTION_CONNECTION_LIMIT, connections + 8, MHD_OPTION_NOTIFY_CONNECTION, notify, NULL,
 				MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
-				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+				MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
 				MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_END);
 }
@@ -202,7 +203,7 @@ int main(int argc, char **argv)
 	sigset_t ends;
 	int c, r;
 
-	while ((c = getopt(argc, argv, "p:t:l:b:s:ac:")) != -1) {
+	while ((c = getopt(argc, argv, "p:t:l:b:s:ac:i:")) != -1) {
 		switch (c) {
 		case 'p': address.sin_port = htons((uint16_t)atoi(optarg)); break;
 		case 't': options.backlog_timeout_ms = (uint32_t)atoi(optarg); break;
@@ -211,6 +212,7 @@ int main(int argc, char **argv)
 		case 's': options.status = (uint32_t)atoi(optarg); break;
 		case 'a': options.mode = CGTUNE_MODE_ADAPTIVE; break;
 		case 'c': connections = (unsigned)atoi(optarg); break;
+		case 'i': idle_s = (unsigned)atoi(optarg); break;
 		default: return 2;
 		}
 	}

@@ -126,7 +126,7 @@ ok "pool does what it took" sh -c "'$examples/pool' >'$tmp/pool'"
 ok "and says how much" grep -Eq '^[0-9]+ threads: [0-9]+ jobs done, [0-9]+ refused$' "$tmp/pool"
 
 if command -v python3 >/dev/null 2>&1; then
-	ok "epoll starts" serve epoll 1
+	ok "epoll starts" serve epoll 1 600
 	# The first connection has the slot until it has asked; with two of them it ends only when both have.
 	is "epoll: the second is refused, the first served, also after SIGTERM" "$(python3 - "${url##*:}" "$pid" <<'PYTHON'
 import os, signal, socket, sys
@@ -157,6 +157,19 @@ cgtune_limiter_admitted_total{limiter="epoll"} 2 cgtune_limiter_rejected_total{l
 HTTP/1.1 200 OK'
 	wait "$pid"
 	is "epoll: and it ends" $? 0
+	ports=
+	for server in httpd evhttp epoll; do
+		test -x "$examples/$server" || continue
+		case $server in epoll) set -- 1 1 ;; *) set -- -i 1 ;; esac
+		serve "$server" "$@" && ports="$ports ${url##*:}"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	is "who connects and does not ask is closed by each" "$(python3 - $ports <<'PYTHON'
+import socket, sys
+silent = [socket.create_connection(("127.0.0.1", int(port)), timeout=300) for port in sys.argv[1:]]
+print(*[port for port, s in zip(sys.argv[1:], silent) if s.recv(1) == b""])
+PYTHON
+)" "${ports# }"
 else
 	skip "epoll" "no python3(1)"
 fi

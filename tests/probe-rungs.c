@@ -4,8 +4,8 @@
 #include "bpffs.h"
 #include "probe-work.h"
 #include "real.h"
+#include "suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +48,14 @@ bool rungs_has(uint32_t rung)
 	default:
 		return rungs_answer("raw-tracepoint") == 1;
 	}
+}
+
+bool rungs_skips(uint32_t rung)
+{
+	if (rungs_has(rung))
+		return false;
+	suite_skip_test("this kernel has no rung %s", cgtune_probe_rung_name(rung));
+	return true;
 }
 
 uint64_t rungs_memory_id(const char *group)

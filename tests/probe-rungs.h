@@ -28,6 +28,8 @@ uint32_t rungs_memory_hierarchy(void);
 
 /* What this kernel must be able to, by what it says. */
 bool rungs_has(uint32_t rung);
+/* Otherwise the test that asks is a skip, and is to return. */
+bool rungs_skips(uint32_t rung);
 
 /* Options for a probe in a folder of the BPF file system, which is made; rungs: a mask, 0: all. */
 struct cgtune_probe_options rungs_options(const char *folder, uint32_t rungs);

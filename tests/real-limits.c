@@ -272,7 +272,7 @@ START_TEST(hierarchical)
 	struct cgtune_limits limits;
 
 	if (real_version(REAL_MEMORY) != 1) {
-		printf("# SKIP hierarchical_memory_limit: memory is on v2\n");
+		suite_skip_test("memory is on v2");
 		return;
 	}
 	real_make("h/middle/leaf");
@@ -291,7 +291,7 @@ START_TEST(high)
 	struct cgtune_limits limits;
 
 	if (real_version(REAL_MEMORY) != 2) {
-		printf("# SKIP memory.high: memory is on v1\n");
+		suite_skip_test("memory is on v1");
 		return;
 	}
 	real_make("high/leaf");
@@ -339,7 +339,7 @@ START_TEST(realtime)
 	limits = limits_of(NULL);
 	ck_assert_uint_eq(plan_of(&limits, 0).threads, 1);
 	if (sched_setscheduler(0, SCHED_FIFO, &param) < 0) {
-		printf("# SKIP SCHED_FIFO in a cgroup: %s\n", strerror(errno));
+		suite_skip_test("SCHED_FIFO in a cgroup: %s", strerror(errno));
 		return;
 	}
 	limits = limits_of(NULL);
@@ -369,7 +369,7 @@ START_TEST(affinity)
 	struct cgtune_plan plan;
 
 	if (cpus < 2) {
-		printf("# SKIP affinity: one CPU only\n");
+		suite_skip_test("one CPU only");
 		return;
 	}
 	real_make("mask");
@@ -401,7 +401,7 @@ START_TEST(cpuset)
 	struct cgtune_limits limits;
 
 	if (!real_version(REAL_CPUSET) || cpus < 2) {
-		printf("# SKIP cpuset: no controller, or one CPU only\n");
+		suite_skip_test("no controller of cpusets, or one CPU only");
 		return;
 	}
 	real_make("set");

@@ -399,7 +399,7 @@ START_TEST(affinity)
 	int fd = follow("f");
 
 	if (follow_cpus < 2) {
-		printf("# SKIP affinity: one CPU only\n");
+		suite_skip_test("one CPU only");
 		return;
 	}
 	cgtune_set_interval(FOLLOW_INTERVAL_MS);
@@ -418,7 +418,7 @@ START_TEST(cpuset)
 	int fd;
 
 	if (!real_version(REAL_CPUSET) || follow_cpus < 2) {
-		printf("# SKIP cpuset: no controller, or one CPU only\n");
+		suite_skip_test("no controller of cpusets, or one CPU only");
 		return;
 	}
 	fd = follow("g/leaf");
@@ -437,7 +437,7 @@ START_TEST(cpuset_above)
 	int fd;
 
 	if (real_version(REAL_CPUSET) != 2 || follow_cpus < 2) {
-		printf("# SKIP cpuset of a parent: not on v2, or one CPU only\n");
+		suite_skip_test("cpusets are not on v2, or one CPU only");
 		return;
 	}
 	fd = follow("i/leaf");

@@ -143,6 +143,8 @@ START_TEST(first_stops)
 	int cpus[TASKS], r;
 	char name[32];
 
+	if (rungs_skips((uint32_t)_i))
+		return;
 	r = cgtune_probe_start(&options, &probe);
 	ck_assert_msg(r == 0, "%d: %.3000s", r, text);
 	ck_assert(two_cpus(cpus));
@@ -181,9 +183,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(tcase, SECONDS);
 	tcase_add_checked_fixture(tcase, stop_any, stop_any);
-	for (int rung = CGTUNE_PROBE_FENTRY; rung <= CGTUNE_PROBE_RAW; rung++)
-		if (rungs_has((uint32_t)rung))
-			tcase_add_loop_test(tcase, first_stops, rung, rung + 1);
+	tcase_add_loop_test(tcase, first_stops, CGTUNE_PROBE_FENTRY, CGTUNE_PROBE_RAW + 1);
 	suite_add_tcase(all, tcase);
 	return all;
 }

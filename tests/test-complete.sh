@@ -58,6 +58,8 @@ compare() {
 	is "$shell: formats" "$(offers 'cgtune env --format=')" "$(wanted cgtune env --format=none)"
 	is "$shell: one that is begun" "$(offers 'cgtune env --format=do')" docker
 	is "$shell: groups of variables" "$(offers 'cgtune env --runtime ')" "$(wanted cgtune env --runtime=none)"
+	is "$shell: columns of top" "$(offers 'cgtune top --sort=')" "$(wanted cgtune top --sort=none)"
+	is "$shell: one that is begun in small letters" "$(offers 'cgtune top --sort qu')" QUOTA
 	is "$shell: processes" "$(offers "cgtune show --pid=$$" | grep -x $$)" $$
 	is "$shell: a command behind --" "$(offers 'cgtune run --cpus 1 -- printen' | grep -x printenv)" printenv
 	if cgtune probe --help >/dev/null 2>&1; then

@@ -33,7 +33,7 @@ programs() {
 	slow=
 	case $1 in *:v2) ! has_more "$1" || slow="real-throttle real-advise" ;; esac	# on v1 they run in make check
 	# shellcheck disable=SC2086 # none or one
-	(cd "$build/tests" && find real-probe* real-walk real-bpfdist $slow -prune -type f -perm /111 2>/dev/null)
+	(cd "$build/tests" && find real-probe* real-walk real-bpfdist real-usdt $slow -prune -type f -perm /111 2>/dev/null)
 }
 
 # list VM: for vm/each

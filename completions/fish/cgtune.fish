@@ -17,6 +17,8 @@ function __cgtune_values
             echo 'shell export docker json'
         case '* runtime'
             echo '0 blas rust dotnet java node erlang magick build python'
+        case '* sort'
+            echo 'QUOTA USE THR% STOPPED WALL STALLS MEMORY MEM% HIGH LIMIT HIGHS MAXES KILLS CGROUP'
         case 'bpfdist rung'
             echo 'tracepoint raw'
         case '* rung'
