@@ -133,32 +133,39 @@ static void mark(const char *folder)
 	close(fd);
 }
 
-/* What those left who were killed while they started or stopped a probe. Returns how many. */
-static unsigned sweep(const struct cgtune_probe_options *options)
+/* What those left who were killed while they started or stopped a probe. How many; or -errno: some of it is left. */
+static int sweep(const struct cgtune_probe_options *options)
 {
 	char path[PROBE_PATH], ours[32];
 	DIR *folder = opendir(options->bpffs);
 	struct dirent *entry;
-	unsigned swept = 0;
+	int swept = 0, error = 0;
 
+	if (!folder)
+		return errno == ENOENT ? 0 : -errno;
 	snprintf(ours, sizeof(ours), FOLDER "-", PROBE_ABI);
-	while (folder && (entry = readdir(folder))) {
-		int fd;
+	while ((errno = 0, entry = readdir(folder))) {
+		int fd, r;
 
 		if (strncmp(entry->d_name, ours, strlen(ours)) != 0 ||
 		    snprintf(path, sizeof(path), "%s/%s", options->bpffs, entry->d_name) >= (int)sizeof(path))
 			continue;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		r = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+		if (r == 0) {
 			mark(path);
-			swept += remove_folder(path) == 0;
+			r = remove_folder(path);
 		}
+		swept += r == 0;
+		if (r < 0 && r != -ENOENT && r != -EWOULDBLOCK)		/* somebody else has, or is at it */
+			error = r;
 		if (fd >= 0)
 			close(fd);
 	}
-	if (folder)
-		closedir(folder);
-	return swept;
+	if (errno)
+		error = -errno;
+	closedir(folder);
+	return error ? error : swept;
 }
 
 /*
@@ -224,12 +231,17 @@ int probe_pin_publish(const struct cgtune_probe_options *options, const struct p
 int probe_pin_remove(const struct cgtune_probe_options *options)
 {
 	char folder[PROBE_PATH], old[PROBE_PATH + 32];
-	unsigned swept = sweep(options);
+	int swept = sweep(options), r;
 
 	probe_pin_path(options, "", folder);
 	snprintf(old, sizeof(old), "%s-old-%d", folder, (int)getpid());
-	if (rename(folder, old) < 0)
-		return errno == ENOENT && swept ? 0 : -errno;
-	mark(old);
-	return remove_folder(old);
+	if (rename(folder, old) < 0) {
+		r = -errno;
+	} else {
+		mark(old);
+		r = remove_folder(old);
+	}
+	if (swept < 0 && (r == 0 || r == -ENOENT))
+		return swept;
+	return r == -ENOENT && swept ? 0 : r;
 }

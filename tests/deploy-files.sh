@@ -76,6 +76,22 @@ test_kubernetes() {
 			"$build/tests/json" cpu.limit memory.limit warnings | paste -s -d' ' -)" "1.5 268435456 []"
 }
 
+# The API's own client has its fields of the API's own description.
+test_api() {
+	ok "what is known of the API here is what its client knows" silent python3 "$srcdir/tests/deploy-kube.py" api
+	sed 's/readOnlyRootFilesystem:/readonlyRootFilesystem:/; s/runAsUser:int/runAsUser:str/; s/containers!:/containers:/' \
+		"$srcdir/tests/deploy-kube.py" >"$tmp/other.py"
+	is "what is not is found" "$(python3 "$tmp/other.py" api | sort -u | wc -l)" 3
+}
+
+test_containerd() {
+	is "containerd's runtime is the one of the class" \
+		"$(sed -n 's/^\[plugins.*runtimes\.\([a-z]*\)\]$/\1/p' "$deploy/containerd/cgtune.toml")" \
+		"$(sed -n 's/^handler: //p' "$deploy/kubernetes/app-runtimeclass.yaml")"
+	is "and of the pod" "$(sed -n 's/^  name: //p' "$deploy/kubernetes/app-runtimeclass.yaml" | head -n 1)" \
+		"$(sed -n 's/^  runtimeClassName: //p' "$deploy/kubernetes/app-runtimeclass.yaml")"
+}
+
 test_json() {
 	is "the CDI file" "$("$build/tests/json" cdiVersion kind devices.0.name <"$deploy/cdi/cgtune.json.in" | paste -s -d' ' -)" \
 		"0.3.0 cgtune/tune preload"
@@ -96,5 +112,11 @@ if python3 -c 'import yaml' 2>/dev/null; then
 else
 	skip "Kubernetes" "python3-yaml is not installed"
 fi
+if python3 -c 'import kubernetes' 2>/dev/null; then
+	test_api
+else
+	skip "the API" "python3-kubernetes is not installed"
+fi
+test_containerd
 test_json
 done_testing

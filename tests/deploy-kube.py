@@ -3,6 +3,8 @@
 """deploy-kube.py - the Kubernetes files of examples/deploy against the API: fields, types, and what names what
 
     deploy-kube.py check FILE...              a line for each thing that is wrong, and then exit status 3
+    deploy-kube.py api                        the same where what is known of the API here is not what its Python client knows
+    deploy-kube.py api                        the same of what is known of the API here, against the models of its own client
     deploy-kube.py pod FILE KIND PART [EDIT...]
                                               the pod of an object, as YAML, for podman, with its containers (main) or its
                                               init containers (init): emptyDir=PATH, a folder of this machine for it; CONTAINER=JSON, another command; without=FIELD of containers
@@ -22,6 +24,8 @@ TYPES = {
     "Deployment": "apiVersion!:str kind!:str metadata!:ObjectMeta spec!:DeploymentSpec",
     "Pod": "apiVersion!:str kind!:str metadata!:ObjectMeta spec!:PodSpec",
     "NetworkPolicy": "apiVersion!:str kind!:str metadata!:ObjectMeta spec!:NetworkPolicySpec",
+    "RuntimeClass": "apiVersion!:str kind!:str metadata!:ObjectMeta handler!:str",
+    "RuntimeClass": "apiVersion!:str kind!:str metadata!:ObjectMeta handler!:str",
     "PodMonitor": "apiVersion!:str kind!:str metadata!:ObjectMeta spec!:PodMonitorSpec",
     "ObjectMeta": "name:str namespace:str labels:{str} annotations:{str}",
     "LabelSelector": "matchLabels:{str}",
@@ -31,7 +35,7 @@ TYPES = {
     "RollingUpdate": "maxUnavailable:intstr",
     "PodTemplate": "metadata:ObjectMeta spec!:PodSpec",
     "PodSpec": "automountServiceAccountToken:bool enableServiceLinks:bool nodeSelector:{str} tolerations:[Toleration] "
-               "terminationGracePeriodSeconds:int initContainers:[Container] containers!:[Container] volumes:[Volume]",
+               "terminationGracePeriodSeconds:int runtimeClassName:str initContainers:[Container] containers!:[Container] volumes:[Volume]",
     "Toleration": "operator:str",
     "Container": "name!:str image:str imagePullPolicy:str command:[str] args:[str] ports:[ContainerPort] env:[EnvVar] "
                  "lifecycle:Lifecycle readinessProbe:Probe livenessProbe:Probe securityContext:SecurityContext "
@@ -63,7 +67,7 @@ TYPES = {
     "Relabeling": "sourceLabels:[str] targetLabel:str",
 }
 VERSIONS = {"Namespace": "v1", "Pod": "v1", "DaemonSet": "apps/v1", "Deployment": "apps/v1",
-            "NetworkPolicy": "networking.k8s.io/v1", "PodMonitor": "monitoring.coreos.com/v1"}
+            "NetworkPolicy": "networking.k8s.io/v1", "RuntimeClass": "node.k8s.io/v1", "PodMonitor": "monitoring.coreos.com/v1"}
 ENUMS = {"imagePullPolicy": ["Always", "IfNotPresent", "Never"], "operator": ["Exists", "Equal"],
          "policyTypes": ["Ingress", "Egress"], "protocol": ["TCP", "UDP", "SCTP"]}
 QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -195,6 +199,48 @@ def check_node(daemon, things):
                 wrong("PodMonitor", "asks another port")
 
 
+def is_required(client, model, attribute):
+    """The model's own check of a value says so."""
+    empty = model.__new__(model)
+    empty.local_vars_configuration = client.Configuration()
+    try:
+        setattr(empty, attribute, None)
+    except ValueError:
+        return True
+    return False
+
+
+def compare(client, kind, model):
+    """A type of TYPES, and those in it, with the client's model, which is made of the API's own description."""
+    plain = {"str": "str", "int": "int", "bool": "bool", "intstr": "object", "quantity": "str",
+             "[str]": "list[str]", "{str}": "dict(str, str)", "{quantity}": "dict(str, str)"}
+    attributes = {field: attribute for attribute, field in model.attribute_map.items()}
+    fields = dict(field.split(":") for field in TYPES[kind].split())
+    for name, ours in fields.items():
+        attribute = attributes.get(name.rstrip("!"))
+        theirs = model.openapi_types.get(attribute, "none")
+        if ours.strip("[]") in TYPES and theirs.startswith("list[V1" if ours[0] == "[" else "V1"):
+            compare(client, ours.strip("[]"), getattr(client, theirs.replace("list", "").strip("[]")))
+        elif plain.get(ours) != theirs:
+            wrong(kind, f"{name} is {ours}, and {theirs} of the API")
+    for field, attribute in attributes.items():
+        if is_required(client, model, attribute) and field + "!" not in fields:
+            wrong(kind, f"{field} is required by the API")
+
+
+def end():
+    print(*problems, sep="\n", end="\n" if problems else "")
+    sys.exit(3 if problems else 0)
+
+
+def compare_all():
+    from kubernetes import client
+    for kind, version in VERSIONS.items():
+        if version != "monitoring.coreos.com/v1":
+            compare(client, kind, getattr(client, "V1" + kind))
+    end()
+
+
 def load(path):
     with open(path, encoding="utf-8") as stream:
         return [thing for thing in yaml.safe_load_all(stream) if thing]
@@ -219,8 +265,7 @@ def check(paths):
     for thing in things:
         if thing["kind"] == "DaemonSet":
             check_node(thing, things)
-    print(*problems, sep="\n", end="\n" if problems else "")
-    sys.exit(3 if problems else 0)
+    end()
 
 
 def print_pod(path, kind, part, *edits):
@@ -264,4 +309,4 @@ def print_env(path, milli, memory):
     print(*(f"{name}={value}" for name, value in values.items()), sep="\n")
 
 
-{"check": lambda *paths: check(paths), "pod": print_pod, "prestop": print_prestop, "env": print_env}[sys.argv[1]](*sys.argv[2:])
+{"check": lambda *paths: check(paths), "api": compare_all, "pod": print_pod, "prestop": print_prestop, "env": print_env}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# package.sh - the Debian packages: built of the tarball, judged by lintian, installed, used and purged in a new system
+# package.sh - the Debian packages: built of the tarball, judged by lintian; in a new system installed, used, purged, and tested
+# by autopkgtest
 #
 # Not a part of `make check`: `make check-package` runs it. It takes root, and fetches a minimal system from the mirror.
 # CGTUNE_PACKAGES=DIR keeps the packages there.
@@ -48,8 +49,7 @@ packages() {
 # shellcheck disable=SC2317
 inside() {
 	unshare --mount --pid --fork sh -c 'mount -t proc proc "$1/proc" && shift && exec "$@"' sh "$root" chroot "$root" \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
-		AUTOPKGTEST_TMP=/tmp "$@"
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"
 }
 
 # What belongs to the system's own book-keeping is left out.
@@ -100,16 +100,16 @@ ok "debootstrap" quietly new_system || give_up "there is no new system"
 mkdir "$root/debs"
 cp "$work"/*.deb "$root/debs/"
 files >"$tmp/before"
-ok "install cgtune, and what it needs" quietly install libcgtune-preload cgtune
-cp "$srcdir/debian/tests/command" "$root/debs/"
-ok "autopkgtest: command" quietly inside sh /debs/command
-ok "install libcgtune-dev, and a compiler" quietly install libcgtune0 libcgtune-probe0 libcgtune-dev gcc libc6-dev pkg-config
-cp "$srcdir/debian/tests/user" "$root/debs/"
-ok "autopkgtest: user" quietly inside sh /debs/user
-sed 's/^/# /' "$tmp/log"
 # shellcheck disable=SC2086
-ok "purge" quietly inside apt-get purge -y --auto-remove $names gcc libc6-dev pkg-config
+ok "install them, and what they need" quietly install $names
+cp -r "$work/cgtune-"*/ "$root/debs/source"
+ok "the command" quietly inside sh /debs/source/debian/tests/command
+# shellcheck disable=SC2086
+ok "purge" quietly inside apt-get purge -y --auto-remove $names
 files >"$tmp/after"
 is "nothing is left" "$(diff "$tmp/before" "$tmp/after")" ""
+ok "install autopkgtest" quietly install autopkgtest
+ok "autopkgtest" quietly inside sh -c 'exec autopkgtest --no-built-binaries --summary-file=/debs/summary /debs/*.deb /debs/source -- null'
+sed 's/^/# /' "$root/debs/summary"
 test -z "$CGTUNE_PACKAGES" || cp "$work"/*.deb "$work"/*.changes "$CGTUNE_PACKAGES/"
 done_testing

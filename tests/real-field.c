@@ -336,7 +336,7 @@ START_TEST(suspended)
 	pid_t pid;
 
 	if (!getenv("CGTUNE_VM") || !can_suspend()) {
-		suite_skip_test("it suspends the machine: for a virtual one that can be");
+		suite_skip_test("for a virtual machine whose kernel can suspend to RAM");
 		return;
 	}
 	fd = follow_limited("suspended", 64 * REAL_MIB);

@@ -217,4 +217,13 @@ ok "--follow ends then" long sh -c '! kill -0 "$1"' - "$followers"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path" --json
 is "back to the files" "$(of rung)" "stat "
 
+echo "# readers"
+chmod 700 "$bpffs"
+gives "readers, where root alone comes to the pins" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
+says "are told of it" "^cgtune: warning: $bpffs is closed to --readers"
+"$cgtune" probe stop --bpffs "$bpffs"
+chmod o+x "$bpffs"
+gives "readers, where they do" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
+is "are not" "$(cat "$tmp/err")" ""
+
 done_testing

@@ -387,7 +387,7 @@ static int source_of_child(const char *place, uint32_t flags, uid_t uid, bool fo
 			_exit(255);
 		if (forbidden)
 			forbid_bpf();
-		for (int i = 0; throttle_of(flags, NULL).source != expected && i < 50; i++)
+		for (int i = 0; throttle_of(flags, NULL).source != expected && i < 1000; i++)
 			usleep(20000);
 		_exit((int)throttle_of(flags, NULL).source);
 	}

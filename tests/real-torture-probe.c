@@ -10,27 +10,18 @@
  */
 #include "bpfdist.h"
 #include "bpffs.h"
-#include "fail.h"
-#include "machine.h"
 #include "shared.h"
 #include "suite.h"
-#include "torture.h"
+#include "torture-call.h"
 
 #include <cgtune-probe.h>
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define POINTS_SHORT 2
 #define POINTS_LONG 400
-
-static unsigned *points;		/* over all forked tests */
-static char *wrong;			/* what the child has to say */
-#define WRONG_SIZE 512
 
 static char text[1 << 16];
 static struct cgtune_probe_options options;
@@ -38,12 +29,6 @@ static struct cgtune_probe *probe;
 static struct cgtune_probe_walk *walk;
 static struct cgtune_probe_spec *spec;
 static struct bpfdist *dist;
-
-static void complain(const char *what)
-{
-	if (!wrong[0])
-		snprintf(wrong, WRONG_SIZE, "%s", what);
-}
 
 /* Folders of ours; the kernel has files of its own there. */
 static unsigned pinned(void)
@@ -78,18 +63,19 @@ static int start(void)
 	return cgtune_probe_start(&options, &probe);
 }
 
-static void after_start(int r)
+static const char *after_start(int r)
 {
 	struct cgtune_probe_state state = { .size = sizeof(state) };
+	bool counts = true;
 
 	if (r >= 0) {
-		if (cgtune_probe_state(probe, &state) < 0 || !state.pinned || state.rung == CGTUNE_PROBE_NONE)
-			complain("it succeeds, and there is no probe");
+		counts = cgtune_probe_state(probe, &state) == 0 && state.pinned && state.rung != CGTUNE_PROBE_NONE;
 		cgtune_probe_close(probe);
 	}
 	cgtune_probe_stop(&options);
-	if (pinned())
-		complain("something is left pinned");
+	if (!counts)
+		return "it succeeds, and there is no probe";
+	return pinned() ? "something is left pinned" : NULL;
 }
 
 static int open_started(void)
@@ -97,10 +83,11 @@ static int open_started(void)
 	return cgtune_probe_open(&options, &probe);
 }
 
-static void after_open(int r)
+static const char *after_open(int r)
 {
 	if (r >= 0)
 		cgtune_probe_close(probe);
+	return NULL;
 }
 
 static int stop(void)
@@ -109,14 +96,13 @@ static int stop(void)
 }
 
 /* What could not be stopped or removed is by the next stop. */
-static void after_stop(int r)
+static const char *after_stop(int r)
 {
 	if (r >= 0 && pinned())
-		complain("it succeeds, and something is left pinned");
+		return "it succeeds, and something is left pinned";
 	if (r < 0)
 		cgtune_probe_stop(&options);
-	if (pinned())
-		complain("the next stop leaves something pinned");
+	return pinned() ? "the next stop leaves something pinned" : NULL;
 }
 
 static void before_read(void)
@@ -158,10 +144,11 @@ static void before_open_walk(void)
 		cgroups = "/sys/fs/cgroup";
 }
 
-static void after_walk_open(int r)
+static const char *after_walk_open(int r)
 {
 	if (r >= 0)
 		cgtune_probe_walk_close(walk);
+	return NULL;
 }
 
 static void before_walk(void)
@@ -178,12 +165,13 @@ static int walk_once(void)
 	return cgtune_probe_walk(walk, rows, ARRAY_SIZE(rows));
 }
 
-static void after_walk(int r)
+static const char *after_walk(int r)
 {
+	int again = walk_once();
+
 	(void)r;
-	if (walk_once() < 1)
-		complain("no clean pass after it");
 	cgtune_probe_walk_close(walk);
+	return again < 1 ? "no clean pass after it" : NULL;
 }
 
 static int ask_features(void)
@@ -200,14 +188,14 @@ static int read_spec(void)
 	return cgtune_probe_spec(&options, &spec);
 }
 
-static void after_spec(int r)
+static const char *after_spec(int r)
 {
 	struct cgtune_probe_item item = { .size = sizeof(item) };
+	bool empty = r >= 0 && cgtune_probe_spec_item(spec, 0, &item) < 0;
 
-	if (r >= 0 && cgtune_probe_spec_item(spec, 0, &item) < 0)
-		complain("it succeeds, and there is nothing in it");
 	if (r >= 0)
 		cgtune_probe_spec_free(spec);
+	return empty ? "it succeeds, and there is nothing in it" : NULL;
 }
 
 static int start_bpfdist(void)
@@ -217,14 +205,14 @@ static int start_bpfdist(void)
 	return bpfdist_start(&count, &dist);
 }
 
-static void after_bpfdist(int r)
+static const char *after_bpfdist(int r)
 {
 	struct bpfdist_value value;
+	bool unreadable = r >= 0 && bpfdist_read(dist, 0, &value) < 0;
 
-	if (r >= 0 && bpfdist_read(dist, 0, &value) < 0)
-		complain("it succeeds, and cannot be read");
 	if (r >= 0)
 		bpfdist_free(dist);
+	return unreadable ? "it succeeds, and cannot be read" : NULL;
 }
 
 /* libcgtune, in a process that finds the array that the probe has published. */
@@ -238,81 +226,49 @@ static int read_published(void)
 	return r;
 }
 
-static void after_published(int r)
+static const char *after_published(int r)
 {
 	(void)r;
-	if (read_published() < 0)
-		complain("no clean reading after it");
+	return read_published() < 0 ? "no clean reading after it" : NULL;
 }
 
-enum { STARTED = 1 };
+enum { STARTED = CALL_FLAGS };		/* in the child a probe is */
 
-static const struct operation {
-	const char *name;
-	void (*before)(void);
-	int (*run)(void);
-	void (*after)(int r);
-	unsigned flags;			/* STARTED: in the child a probe is; */
-} operations[] = {
-	{ "cgtune_probe_start", nothing, start, after_start, 0 },
-	{ "cgtune_probe_start, when it is started", nothing, start, after_open, STARTED },
-	{ "cgtune_probe_open", nothing, open_started, after_open, STARTED },
-	{ "cgtune_probe_stop", must_start, stop, after_stop, 0 },
-	{ "cgtune_probe_read and the like", before_read, read_all, after_open, STARTED },
-	{ "cgtune_probe_walk_open", before_open_walk, open_walk, after_walk_open, 0 },
-	{ "cgtune_probe_walk", before_walk, walk_once, after_walk, 0 },
-	{ "cgtune_probe_features", nothing, ask_features, NULL, 0 },
-	{ "cgtune_probe_spec", nothing, read_spec, after_spec, 0 },
-	{ "bpfdist_start", nothing, start_bpfdist, after_bpfdist, 0 },
-	{ "cgtune_throttle_read by a probe", nothing, read_published, after_published, STARTED },
+#define USUAL (KEEPS | GIVES_BACK)
+
+static const struct call calls[] = {
+	{ "cgtune_probe_start", nothing, start, after_start, 0, USUAL },
+	{ "cgtune_probe_start, when it is started", nothing, start, after_open, 0, USUAL | STARTED },
+	{ "cgtune_probe_open", nothing, open_started, after_open, 0, USUAL | STARTED },
+	{ "cgtune_probe_stop", must_start, stop, after_stop, 0, USUAL },
+	{ "cgtune_probe_read and the like", before_read, read_all, after_open, 0, USUAL | STARTED },
+	{ "cgtune_probe_walk_open", before_open_walk, open_walk, after_walk_open, 0, USUAL },
+	{ "cgtune_probe_walk", before_walk, walk_once, after_walk, 0, USUAL },
+	{ "cgtune_probe_features", nothing, ask_features, NULL, 0, USUAL },
+	{ "cgtune_probe_spec", nothing, read_spec, after_spec, 0, USUAL },
+	{ "bpfdist_start", nothing, start_bpfdist, after_bpfdist, 0, USUAL },
+	{ "cgtune_throttle_read by a probe", nothing, read_published, after_published, 0, USUAL | STARTED },
 };
 
 /* cgtune-probe.h; or the error that was made. */
-static bool is_documented(int r)
+static bool is_documented(int r, const struct torture *t)
 {
 	static const int documented[] = {
 		ENOMEM, EPERM, EACCES, EOPNOTSUPP, ENODEV, EBADMSG, EINVAL, ENOENT, EMFILE, EIO, EINTR, ENOSPC, EROFS, EAGAIN,
 		ENOSYS, EBUSY, ENODATA,
 	};
 
+	(void)t;
 	for (size_t i = 0; i < ARRAY_SIZE(documented); i++)
 		if (r == -documented[i])
 			return true;
 	return false;
 }
 
-struct attempt {
-	const struct operation *operation;
-	const struct torture *torture;
-};
-
-static int attempt(void *user)
+static const char *judge(const struct call *call, const struct torture *t, int r)
 {
-	const struct attempt *a = user;
-	const struct operation *o = a->operation;
-	unsigned descriptors;
-	long blocks;
-	int r;
-
-	o->before();
-	descriptors = descriptors_open();
-	blocks = fail_live();
-	torture_arm(a->torture);
-	r = o->run();
-	torture_disarm();
-	if (r < 0 && !is_documented(r))
-		complain(strerror(-r));
-	if (r < 0 && !a->torture->at)
-		complain(strerror(-r));
-	if (r < 0 && descriptors_open() != descriptors)
-		complain("it fails, and a descriptor is left open or closed");
-	if (r < 0 && o->run == start && !(o->flags & STARTED) && pinned())
-		complain("it fails, and something is left pinned");
-	if (r < 0 && fail_live() != blocks)
-		complain("it fails, and memory is left allocated");
-	if (o->after)
-		o->after(r);
-	return 0;
+	(void)t;
+	return r < 0 && call->run == start && !(call->flags & STARTED) && pinned() ? "it fails, and something is left pinned" : NULL;
 }
 
 /* What a stop or a start that failed has left, if it may. */
@@ -325,73 +281,33 @@ static void clear(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-static void try_point(struct torture *t, void *user)
+static void before(const struct call *call)
 {
-	struct attempt a = { user, t };
-	char room[512];
+	if (call->flags & STARTED)
+		must_start();
+}
 
-	torture_run(t, attempt, &a);
-	if (t->hung)
-		complain("it does not end");
-	else if (t->status)
-		complain(WIFSIGNALED(t->status) ? strsignal(WTERMSIG(t->status)) : "it ends with a status");
-	ck_assert_msg(!wrong[0], "%s, %s: %s", a.operation->name, torture_says(t, room, sizeof(room)), wrong);
-	if (!(a.operation->flags & STARTED))
+static void after_point(const struct call *call)
+{
+	if (!(call->flags & STARTED))
 		clear();
 }
 
-static void try_operation(const struct operation *operation, enum torture_kind kind)
-{
-	struct torture none = { .kind = kind };
-
-	if (operation->flags & STARTED)
-		must_start();
-	try_point(&none, (void *)operation);
-	*points += torture_all(&none, getenv("TORTURE_ALL") ? POINTS_LONG : POINTS_SHORT, try_point, (void *)operation);
-}
-
-START_TEST(allocations)
-{
-	try_operation(&operations[_i], TORTURE_ALLOCATION);
-}
-END_TEST
-
-START_TEST(calls)
-{
-	try_operation(&operations[_i], TORTURE_CALL);
-}
-END_TEST
-
 static void begin(void)
 {
-	wrong[0] = '\0';
 	options = (struct cgtune_probe_options){
 		.size = sizeof(options), .bpffs = bpffs_path(), .text = text, .text_size = sizeof(text), .slots = 64,
 	};
 }
 
-static void *shared(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		exit(EXIT_FAILURE);
-	return memory;
-}
-
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, 3600);
-	tcase_add_checked_fixture(tcase, begin, clear);
-	tcase_add_loop_test(tcase, test, 0, ARRAY_SIZE(operations));
-	suite_add_tcase(suite, tcase);
-}
-
 int main(void)
 {
-	Suite *suite = suite_create("real-torture-probe");
+	const struct call_suite suite = {
+		.name = "operations of the probe's loader", .calls = calls, .count = ARRAY_SIZE(calls),
+		.most = getenv("TORTURE_ALL") ? POINTS_LONG : POINTS_SHORT,
+		.begin = begin, .end = clear, .before = before, .after_point = after_point, .judge = judge,
+		.is_documented = is_documented,
+	};
 	const char *why = geteuid() != 0 ? "not root" : torture_why_not();
 	int status;
 
@@ -399,14 +315,8 @@ int main(void)
 		why = bpffs_begin();
 	if (why)
 		return suite_skip(why);
-	setenv("CK_FORK", "yes", 1);
 	setenv("CGTUNE_PROBE", bpffs_path(), 1);
-	points = shared(sizeof(*points));
-	wrong = shared(WRONG_SIZE);
-	add(suite, "allocations", allocations);
-	add(suite, "calls", calls);
-	status = suite_run(suite);
-	printf("# %u fault points of the probe's loader\n", *points);
+	status = call_suite_run(&suite);
 	bpffs_end();
 	return status;
 }

@@ -31,11 +31,13 @@ static void setup(void)
 		.burst_us = UNKNOWN,
 	};
 	facts.memory[0] = (struct advise_memory){
-		.path = (char *)"/a/b", .before = { 60 * MIB, 128 * MIB, UNKNOWN, 0, 0, 0 }, .after = { 60 * MIB, 128 * MIB, UNKNOWN, 0, 0, 0 },
+		.path = (char *)"/a/b", .before = { 60 * MIB, 128 * MIB, UNKNOWN, 0, 0, 0, 0 },
+		.after = { 60 * MIB, 128 * MIB, UNKNOWN, 0, 0, 0, 0 },
 		.unreclaimable = 50 * MIB, .peak = 64 * MIB,
 	};
 	facts.memory[1] = (struct advise_memory){
-		.path = (char *)"/a", .before = { 90 * MIB, UNKNOWN, UNKNOWN, 0, 0, 0 }, .after = { 90 * MIB, UNKNOWN, UNKNOWN, 0, 0, 0 },
+		.path = (char *)"/a", .before = { 90 * MIB, UNKNOWN, UNKNOWN, 0, 0, 0, 0 },
+		.after = { 90 * MIB, UNKNOWN, UNKNOWN, 0, 0, 0, 0 },
 		.unreclaimable = UNKNOWN, .peak = UNKNOWN,
 	};
 	facts.use = 0.4;

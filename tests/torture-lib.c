@@ -86,20 +86,20 @@ static int do_init(void)
 	return cgtune_init_with(&machine.options);
 }
 
-static bool after_init(int r)
+static const char *after_init(int r)
 {
 	const char *marker = getenv("CGTUNE_SET");
 
 	if (r < 0 && marker)
-		return complain("it fails, and variables are set");
+		return "it fails, and variables are set";
 	if (cgtune_threads() < 1 || cgtune_pool_size(2, 1) < 2)
-		return complain("no thread count after it");
+		return "no thread count after it";
 	if (r == -ENOMEM)		/* perhaps not even what it would have remembered could be had */
 		cgtune_init_with(&machine.options);
 	r = cgtune_dispatch();
 	if (r < 0 || cgtune_threads() != 3 || cgtune_memory() != BUDGET_1G || cgtune_memory_share(500) != BUDGET_1G / 2)
-		return complain("a clean dispatch after it does not come to the right values");
-	return cgtune_undo() == 0 || complain("what it set cannot be taken back");
+		return "a clean dispatch after it does not come to the right values";
+	return cgtune_undo() == 0 ? NULL : "what it set cannot be taken back";
 }
 
 static int do_getters(void)
@@ -117,13 +117,13 @@ static bool environment_is(bool set)
 	return true;
 }
 
-static bool after_apply(int r)
+static const char *after_apply(int r)
 {
 	if (!environment_is(r == 0))
-		return complain(r < 0 ? "it fails, and variables are set" : "it succeeds, and variables are missing");
+		return r < 0 ? "it fails, and variables are set" : "it succeeds, and variables are missing";
 	if (do_apply() < 0 || !environment_is(true))
-		return complain("it fails again without a fault");
-	return (cgtune_undo() == 0 && environment_is(false)) || complain("what it set cannot be taken back");
+		return "it fails again without a fault";
+	return cgtune_undo() == 0 && environment_is(false) ? NULL : "what it set cannot be taken back";
 }
 
 static void before_undo(void)
@@ -137,9 +137,9 @@ static int do_undo(void)
 	return cgtune_undo();
 }
 
-static bool after_undo(int r)
+static const char *after_undo(int r)
 {
-	return r < 0 || environment_is(false) || complain("it succeeds, and variables are still set");
+	return r < 0 || environment_is(false) ? NULL : "it succeeds, and variables are still set";
 }
 
 static int do_fd(void)
@@ -147,11 +147,11 @@ static int do_fd(void)
 	return cgtune_fd();
 }
 
-static bool after_fd(int r)
+static const char *after_fd(int r)
 {
 	int again = cgtune_fd();
 
-	return (again >= 0 && (r < 0 || r == again)) || complain("it fails again without a fault");
+	return again >= 0 && (r < 0 || r == again) ? NULL : "it fails again without a fault";
 }
 
 static void before_dispatch(void)
@@ -167,14 +167,14 @@ static int do_dispatch(void)
 	return cgtune_dispatch();
 }
 
-static bool after_dispatch(int r)
+static const char *after_dispatch(int r)
 {
 	unsigned threads = cgtune_threads();
 
 	if (r < 0 && threads != 3)
-		return complain("it fails, and the values change");
+		return "it fails, and the values change";
 	r = cgtune_dispatch();
-	return (r >= 0 && cgtune_threads() == 5) || complain("a clean dispatch after it does not come to the right values");
+	return r >= 0 && cgtune_threads() == 5 ? NULL : "a clean dispatch after it does not come to the right values";
 }
 
 /* The C library keeps a stack, and what is local to its thread, for the next one. */
@@ -190,12 +190,12 @@ static int do_watch(void)
 	return cgtune_watch_start();
 }
 
-static bool after_watch(int r)
+static const char *after_watch(int r)
 {
 	(void)r;
 	if (cgtune_watch_start() < 0)
-		return complain("it fails again without a fault");
-	return cgtune_watch_stop() == 0 || complain("it cannot be stopped");
+		return "it fails again without a fault";
+	return cgtune_watch_stop() == 0 ? NULL : "it cannot be stopped";
 }
 
 static void before_stop(void)
@@ -211,10 +211,10 @@ static int do_stop(void)
 	return cgtune_watch_stop();
 }
 
-static bool after_stop(int r)
+static const char *after_stop(int r)
 {
 	(void)r;
-	return cgtune_watch_stop() == 0 || complain("it cannot be stopped");
+	return cgtune_watch_stop() == 0 ? NULL : "it cannot be stopped";
 }
 
 static const struct cgtune_limiter_options adaptive = {
@@ -231,17 +231,17 @@ static int do_adaptive(void)
 	return cgtune_limiter_new(&adaptive, &result.limiter);
 }
 
-static bool after_limiter(int r)
+static const char *after_limiter(int r)
 {
 	struct cgtune_limiter_stats stats = { .size = sizeof(stats) };
 
 	if (r < 0)
-		return true;
+		return NULL;
 	if (cgtune_limiter_stats(result.limiter, &stats) < 0 || stats.limit < 1 || cgtune_limiter_try(result.limiter) != 0)
-		return complain("a limiter that admits nobody");
+		return "a limiter that admits nobody";
 	cgtune_limiter_release(result.limiter);
 	cgtune_limiter_free(result.limiter);
-	return true;
+	return NULL;
 }
 
 static void granted(struct cgtune_waiter *waiter, int r)
@@ -292,17 +292,17 @@ static void before_feedback(void)
 	machine_write(&machine, CPU_MAX, "500000 100000\n");
 }
 
-static bool after_feedback(int r)
+static const char *after_feedback(int r)
 {
 	(void)r;
 	if (cgtune_dispatch() < 0 || cgtune_threads() != 5)
-		return complain("a clean dispatch after it does not come to the right values");
+		return "a clean dispatch after it does not come to the right values";
 	cgtune_limiter_release(result.limiter);
 	cgtune_limiter_free(result.limiter);
-	return true;
+	return NULL;
 }
 
-const struct operation operations[] = {
+const struct call operations[] = {
 	{ "cgtune_read", nothing, do_read, NULL, sizeof(struct cgtune_limits), STEADY | REPORTS },
 	{ "cgtune_plan", nothing, do_plan, NULL, sizeof(struct cgtune_plan), STEADY },
 	{ "cgtune_usage_read", nothing, do_usage, NULL, sizeof(struct cgtune_usage), STEADY },
@@ -310,7 +310,7 @@ const struct operation operations[] = {
 	{ "cgtune_memory_available_of", nothing, do_left, NULL, sizeof(uint64_t), STEADY | REPORTS },
 	{ "cgtune_usage_read of this process", nothing, do_own_usage, NULL, sizeof(struct cgtune_usage), 0 },
 	{ "cgtune_throttle_read of this process", nothing, do_own_throttle, NULL, sizeof(struct cgtune_throttle), 0 },
-	{ "cgtune_memory_available", nothing, do_own_left, NULL, sizeof(uint64_t), 0 },
+	{ "cgtune_memory_available", nothing, do_own_left, NULL, sizeof(uint64_t), LACKS },
 	{ "cgtune_init_with", nothing, do_init, after_init, 0, KEEPS },
 	{ "cgtune_threads and the like", nothing, do_getters, NULL, 0, 0 },
 	{ "cgtune_apply", nothing, do_apply, after_apply, 0, KEEPS },

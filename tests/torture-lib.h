@@ -4,10 +4,7 @@
 #define CGTUNE_TESTS_TORTURE_LIB_H
 
 #include "machine.h"
-
-#include <stdbool.h>
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "torture-call.h"
 
 /* What an operation fills; first member of the structs is their size. */
 union result {
@@ -20,28 +17,16 @@ union result {
 	struct cgtune_limiter *limiter;
 };
 
-enum operation_flag {
-	KEEPS = 1,			/* on success descriptors and blocks */
-	STEADY = 2,			/* always the same result, */
-	REPORTS = 4,			/* or another one, and says so: test-faults.c has that */
-	WATCHED = 8,			/* a thread opens and closes files meanwhile */
+enum result_flag {
+	STEADY = CALL_FLAGS,		/* always the same result, */
+	REPORTS = CALL_FLAGS * 2,	/* or another one, and says so: test-faults.c has that */
 };
 
-struct operation {
-	const char *name;
-	void (*before)(void);
-	int (*run)(void);
-	bool (*after)(int r);		/* whether what it left behind is right; what it made is given back. Or NULL */
-	size_t size;			/* of its result */
-	unsigned flags;			/* enum operation_flag */
-};
-extern const struct operation operations[];
+extern const struct call operations[];
 extern const size_t operations_count;
 
 /* Of the caller: what is read, and where results go. */
 extern struct machine machine;
 extern union result result;
-/* The child's first complaint is kept; false. */
-bool complain(const char *what);
 
 #endif

@@ -59,6 +59,8 @@ bool said_why(const struct said *said)
 	return false;
 }
 
+static bool nulls;			/* are as good as what is there */
+
 static bool has_shape(struct json_object *value, struct json_object *clean);
 
 /* Their elements have what applies. */
@@ -95,6 +97,8 @@ static bool has_shape(struct json_object *value, struct json_object *clean)
 	enum json_type type = json_object_get_type(clean);
 	bool same = json_object_get_type(value) == type;
 
+	if (nulls && !value)
+		return true;
 	switch (type) {
 	case json_type_object:
 		return same && has_members(value, clean);
@@ -127,7 +131,8 @@ const char *said_judge(const struct said *said, const struct said *clean, enum o
 {
 	const char *wrong = NULL;
 
-	if (output == OUTPUT_JSON || output == OUTPUT_JSON_STEADY)
+	nulls = output == OUTPUT_JSON_NULLS;
+	if (output == OUTPUT_JSON || output == OUTPUT_JSON_STEADY || output == OUTPUT_JSON_NULLS)
 		wrong = judge_json(said, clean);
 	if (!wrong && output != OUTPUT_ANY && (!*said->out || said->out[strlen(said->out) - 1] != '\n'))
 		wrong = "it succeeds, and its output is missing or cut";
@@ -135,4 +140,15 @@ const char *said_judge(const struct said *said, const struct said *clean, enum o
 	    !(excused && (strstr(said->err, "warning") || strstr(said->out, "cannot be read"))))
 		wrong = "it succeeds, and its output is another one";
 	return wrong;
+}
+
+const char *said_families(const char *text, char *room, size_t size)
+{
+	static const char type[] = "# TYPE ";
+	size_t n = strlen(text), used = 0;
+
+	room[0] = '\0';
+	for (const char *at = text; n && text[n - 1] == '\n' && (at = strstr(at, type)); at++)
+		used += (size_t)snprintf(room + used, size - used, "%.*s ", (int)strcspn(at + sizeof(type) - 1, "\n"), at + sizeof(type) - 1);
+	return room;
 }

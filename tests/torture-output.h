@@ -12,6 +12,7 @@ enum output {
 	OUTPUT_TEXT,			/* something */
 	OUTPUT_STEADY,			/* always the same */
 	OUTPUT_JSON,			/* an object, with the same members each time */
+	OUTPUT_JSON_NULLS,		/* but that some are null */
 	OUTPUT_JSON_STEADY,
 };
 
@@ -35,6 +36,9 @@ void said_read(struct said *said);
  * NULL: nothing. excused: a file may have been left out, if a warning says so.
  */
 const char *said_judge(const struct said *said, const struct said *clean, enum output output, bool excused);
+
+/* The metrics that a text is of, as its lines "# TYPE" name them, in room: "" where it does not end in a whole line. */
+const char *said_families(const char *text, char *room, size_t size);
 
 /* Whether it has a line "cgtune: WHAT: WHY". */
 bool said_why(const struct said *said);

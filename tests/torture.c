@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -142,10 +143,8 @@ static void enter(struct torture *t, pid_t id, const struct __ptrace_syscall_inf
 		listen_to(t, info->entry.args[1], info->entry.args[2]);
 		return;
 	}
-	if (armed && t->until && number == t->until) {
-		t->ended = true;
-		kill(root, SIGKILL);
-	}
+	if (armed && t->waits && number == t->waits)
+		kill(root, SIGINT);
 	if (!armed || t->kind != TORTURE_CALL || is_spared(number, info->entry.args[0]))
 		return;
 	t->counted++;
@@ -272,7 +271,7 @@ void torture_run(struct torture *t, int (*child)(void *user), void *user)
 {
 	int fds[2], status;
 
-	t->fired = t->hung = t->ended = armed = false;
+	t->fired = t->hung = armed = false;
 	t->number = -1;
 	t->error = ENOMEM;
 	t->path[0] = '\0';
@@ -353,6 +352,17 @@ unsigned torture_all(const struct torture *plan, long most, void (*fn)(struct to
 			} while (t.fired);
 		}
 	return points;
+}
+
+void *torture_shared(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		perror("torture");
+		exit(EXIT_FAILURE);
+	}
+	return memory;
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

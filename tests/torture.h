@@ -27,10 +27,10 @@ struct torture {
 	long at;			/* the number of the one that fails; 0: none */
 	bool from_then_on;
 	int variant;
-	long until;			/* the system call in which a program that would go on for ever is killed; 0: none */
+	long waits;			/* the system call in which it gets SIGINT, as by Ctrl-C, so that nothing is waited for; 0: none */
 	/* What came of it: */
 	int status;			/* as of waitpid(2) */
-	bool fired, hung, ended;	/* ended: by until */
+	bool fired, hung;
 	long counted;			/* how many there were that could fail */
 	long number;			/* the system call that failed first */
 	int error;
@@ -58,6 +58,9 @@ const char *torture_says(const struct torture *torture, char *room, size_t size)
  * of them, and not more than about so many points are tried of each mode.
  */
 unsigned torture_all(const struct torture *plan, long most, void (*fn)(struct torture *torture, void *user), void *user);
+
+/* Memory that parents and children share, all 0; a failure ends the program. */
+void *torture_shared(size_t size);
 
 /* What the traced program and its tracer agree upon: prctl(TORTURE_MAGIC, one of these), which the kernel refuses. */
 #define TORTURE_MAGIC 0x63677475

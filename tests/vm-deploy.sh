@@ -19,14 +19,15 @@ outside() {
 		if [ ! -x /lib/systemd/systemd ]; then
 			say ok "$vm # SKIP systemd is not installed"
 		elif ! host_is_missing "$vm"; then
-			boot deploy "$vm" -S -t 1500 -- env srcdir="$srcdir" top_builddir="$build" sh "$src/vm-deploy.sh"
+			boot deploy "$vm" -S -t 3600 -- env srcdir="$srcdir" top_builddir="$build" sh "$src/vm-deploy.sh"
 			report deploy "$vm"
 		fi
 	done
 	echo "1..$count"
 }
 
-# As `make install` would, for programs in a folder that no unit hides.
+# As `make install` would, for programs in a folder that no unit hides. There is no journal: what a service says goes
+# into a file. How long it takes to start is a matter of what else the machine does, on which a VM may be 20 times slower.
 install_all() {
 	mkdir -p "$programs"
 	cp "$build/cgtune" "$build/libcgtune-preload.so" "$programs/"
@@ -34,6 +35,9 @@ install_all() {
 	for file in "$units"/*.in; do
 		name=$(basename "$file" .in)
 		sed "s|@bindir@|$programs|; s|@libdir@|$programs|" "$file" >"/etc/systemd/system/$name"
+	done
+	for unit in cgtune-probe cgtune-export cgtune-agent@; do
+		drop_in "$unit.service" said Service StandardError=append:/tmp/said.%n TimeoutSec=infinity
 	done
 	systemctl daemon-reload
 }
@@ -43,23 +47,38 @@ property() {
 	systemctl show --value -p "$2" "$1"
 }
 
-# becomes UNIT PROPERTY VALUE: within a minute or so
+# becomes UNIT PROPERTY VALUE: within five minutes or so; who asks often keeps it from that
 becomes() {
-	for _ in $(seq 600); do
+	for _ in $(seq 300); do
 		[ "$(property "$1" "$2")" != "$3" ] || return 0
-		sleep 0.1
+		sleep 1
 	done
-	systemctl status --no-pager "$1" | sed 's/^/# /'
+	explain "$1"
 	return 1
 }
 
-# drop_in UNIT NAME LINE...
+# explain UNIT: what became of it, and what it said
+explain() {
+	{
+		systemctl status --no-pager "$1"
+		systemctl show -p Result -p NRestarts -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic "$1"
+		tail -n 20 "/tmp/said.$1.service"
+	} 2>&1 | sed 's/^/# /'
+}
+
+# starts UNIT: it does, and how long that took it
+starts() {
+	systemctl start "$1" || { explain "$1" && return 1; }
+	echo "# $1 took $((($(property "$1" ActiveEnterTimestampMonotonic) - $(property "$1" ExecMainStartTimestampMonotonic)) / 1000)) ms"
+}
+
+# drop_in UNIT NAME SECTION LINE...
 drop_in() {
 	drop=/etc/systemd/system/$1.d
-	name=$2
-	shift 2
+	name=$2 section=$3
+	shift 3
 	mkdir -p "$drop"
-	printf '%s\n' '[Service]' "$@" >"$drop/$name.conf"
+	printf '%s\n' "[$section]" "$@" >"$drop/$name.conf"
 	systemctl daemon-reload
 }
 
@@ -77,11 +96,12 @@ test_files() {
 		ok "$unit: systemd finds nothing wrong with it" said systemd-analyze verify --man=no "$unit.service"
 		ok "$unit: its exposure is at most 2.1 of 10" \
 			said systemd-analyze security --no-pager --threshold=21 "$unit.service"
+		tail -n 1 "$tmp/said" | sed 's/^[^A-Z]*/# /'
 	done
 }
 
 test_probe() {
-	ok "the probe starts" said systemctl start cgtune-probe
+	ok "the probe starts" starts cgtune-probe
 	is "it is there without a process" "$(property cgtune-probe SubState) $(property cgtune-probe MainPID)" "exited 0"
 	ok "it counts" said "$programs/cgtune" probe status
 	first=$(property cgtune-probe ExecMainStartTimestampMonotonic)
@@ -97,9 +117,11 @@ test_probe() {
 	systemctl reset-failed cgtune-probe
 }
 
-# survives UNIT: it is killed and it hangs, and lives again
+# survives UNIT: it is killed and it hangs, and lives again. It says that it lives twice as often as it has to: a busy machine
+# may keep this one from its CPUs for 5 seconds.
 survives() {
-	drop_in "$1.service" quick WatchdogSec=3 TimeoutAbortSec=1 TimeoutStartSec=120 StartLimitIntervalSec=0
+	drop_in "$1.service" quick Service WatchdogSec=10 TimeoutAbortSec=1
+	drop_in "$1.service" often Unit StartLimitIntervalSec=0
 	systemctl restart "$1"
 	is "$1: it says when it is ready" "$(property "$1" ActiveState)" active
 	pid=$(property "$1" MainPID)
@@ -107,7 +129,7 @@ survives() {
 	ok "$1: killed, it starts again" becomes "$1" NRestarts 1
 	ok "$1: and is ready" becomes "$1" ActiveState active
 	pid=$(property "$1" MainPID)
-	sleep 6
+	sleep 15
 	is "$1: it lives longer than its watchdog waits" "$(property "$1" MainPID)" "$pid"
 	kill -STOP "$pid"
 	ok "$1: when it hangs, the watchdog ends it" becomes "$1" NRestarts 2
@@ -117,17 +139,17 @@ survives() {
 
 # metrics PATTERN: a line of those that the exporter tells
 metrics() {
-	for _ in $(seq 60); do
-		curl -s --max-time 20 http://127.0.0.1:9778/metrics >"$tmp/metrics"
+	for _ in $(seq 300); do
+		curl -s --max-time 60 http://127.0.0.1:9778/metrics >"$tmp/metrics"
 		! grep -Eq "$1" "$tmp/metrics" || return 0
-		sleep 0.1
+		sleep 1
 	done
 	grep -E 'info|^cgtune_probe' "$tmp/metrics" | sed 's/^/# /'
 	return 1
 }
 
 test_export() {
-	ok "the exporter starts" said systemctl start cgtune-export
+	ok "the exporter starts" starts cgtune-export
 	is "and the probe with it" "$(property cgtune-probe ActiveState)" active
 	ok "it tells of its own cgroup" metrics '^cgtune_memory_limit_bytes.*cgroup="/system.slice/cgtune-export.service"} 536870912'
 	rung=$("$programs/cgtune" probe status | sed -n '1s/^rung \([a-z]*\), .*/\1/p')
@@ -145,20 +167,28 @@ test_export() {
 
 # ask: the agent, as HAProxy does
 ask() {
-	curl -s --http0.9 --max-time 10 telnet://127.0.0.1:9777 </dev/null
+	curl -s --http0.9 --max-time 60 telnet://127.0.0.1:9777 </dev/null
+}
+
+# answers TEXT: in the end
+answers() {
+	for _ in $(seq 60); do
+		[ "$(ask)" != "$1" ] || return 0
+		sleep 1
+	done
+	return 1
 }
 
 test_agent() {
 	printf '%s\n' '[Service]' 'ExecStart=sleep infinity' 'CPUQuota=50%' >/etc/systemd/system/web.service
 	systemctl daemon-reload
 	systemctl start web
-	ok "the agent starts" said systemctl start cgtune-agent@web
+	ok "the agent starts" starts cgtune-agent@web
 	is "it answers by the quota of the service" "$(ask)" "up maxconn:8"
 	pid=$(property cgtune-agent@web MainPID)
 	ok "it is no user of this machine" test "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$pid/status")" -ge 61184
 	systemctl set-property --runtime web.service CPUQuota=200%
-	ok "and by another quota" sh -c 'for i in $(seq 100); do
-		[ "$(curl -s --http0.9 --max-time 10 telnet://127.0.0.1:9777 </dev/null)" = "up maxconn:16" ] && exit; sleep 0.1; done; exit 1'
+	ok "and by another quota" answers "up maxconn:16"
 	systemctl set-property --runtime web.service CPUQuota=50%
 	systemctl restart web
 	ok "it restarts with the service" becomes cgtune-agent@web ActiveState active

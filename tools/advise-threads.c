@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,42 +58,40 @@ static int add_process(struct advise_threads *threads, int32_t pid)
 	return r;
 }
 
+struct walk {
+	struct advise_threads *threads;
+	const struct groups *groups;
+};
+
 /* Those of one cgroup: a line each. */
-static int add_group(struct advise_threads *threads, const char *directory, int version)
+static int add_group(uint64_t id, const char *path, void *user)
 {
-	char path[2 * 4096 + 32], *line = NULL;
+	const struct walk *walk = user;
+	char file_path[2 * 4096 + 32], *line = NULL;
 	size_t room = 0;
 	FILE *file;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", directory, version == 2 ? "cgroup.threads" : "tasks");
-	file = fopen(path, "re");
+	(void)id;
+	snprintf(file_path, sizeof(file_path), "%s%s/%s", walk->groups->mount, path,
+		 walk->groups->version == 2 ? "cgroup.threads" : "tasks");
+	file = fopen(file_path, "re");
 	if (!file)
 		return errno == ENOENT ? 0 : -errno;
 	while (r == 0 && getline(&line, &room, file) > 0)
-		r = add(threads, (int32_t)strtol(line, NULL, 10));
+		r = add(walk->threads, (int32_t)strtol(line, NULL, 10));
 	free(line);
 	fclose(file);
 	return r;
 }
 
+/* Not by fts_open(3), which crashes without memory (glibc 2.36). */
 static int add_groups(struct advise_threads *threads, const struct groups *groups, const char *path)
 {
-	char directory[2 * 4096 + 2];
-	char *const directories[] = { directory, NULL };
-	FTSENT *entry;
-	FTS *tree;
-	int r = 0;
+	struct walk walk = { threads, groups };
+	int r = groups_walk_below(groups, path, add_group, &walk);
 
-	snprintf(directory, sizeof(directory), "%s%s", groups->mount, path);
-	tree = fts_open(directories, FTS_PHYSICAL | FTS_NOCHDIR | FTS_NOSTAT | FTS_XDEV, NULL);
-	if (!tree)
-		return -errno;
-	while (r == 0 && (entry = fts_read(tree)))
-		if (entry->fts_info == FTS_D)
-			r = add_group(threads, entry->fts_path, groups->version);
-	fts_close(tree);
-	return r;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int by_tid(const void *a, const void *b)

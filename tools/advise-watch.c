@@ -86,6 +86,12 @@ static bool go_up(char *path)
 	return true;
 }
 
+/* As those above may be, in a container. */
+static bool is_out_of_sight(int r)
+{
+	return r == -ENOENT || r == -ENODEV || r == -ENODATA || r == -EACCES;
+}
+
 static int add_cpu_levels(struct watch *watch)
 {
 	struct advise_facts *facts = watch->facts;
@@ -108,7 +114,7 @@ static int add_cpu_levels(struct watch *watch)
 			return -ENOMEM;
 		facts->cpus++;
 	} while (go_up(path) && facts->cpus < ADVISE_LEVELS);
-	return facts->cpus ? 0 : r;	/* those above may be out of sight */
+	return facts->cpus && is_out_of_sight(r) ? 0 : r;
 }
 
 static int add_memory_levels(struct watch *watch)
@@ -133,7 +139,7 @@ static int add_memory_levels(struct watch *watch)
 			return -ENOMEM;
 		facts->memories++;
 	} while (go_up(path) && facts->memories < ADVISE_LEVELS);
-	return facts->memories ? 0 : r;
+	return is_out_of_sight(r) ? 0 : r;
 }
 
 static void look_at_memory(struct watch *watch)
@@ -306,20 +312,26 @@ static void say_unread(struct watch *watch)
 static int begin(struct watch *watch)
 {
 	struct advise_facts *facts = watch->facts;
-	int r;
+	bool has_cpu = false, has_memory = false;
+	int r = groups_look_for("cpu", &watch->cpu, &has_cpu);
 
-	if (groups_find("cpu", &watch->cpu) == 0 && watch->subject->cpu_path)
+	if (r == 0)
+		r = groups_look_for("memory", &watch->memory, &has_memory);
+	if (r == 0 && has_cpu && watch->cpu.version == 1)
+		r = groups_look_for("cpuacct", &watch->cpuacct, &watch->has_cpuacct);
+	if (r < 0)
+		return r;
+	if (has_cpu && watch->subject->cpu_path)
 		facts->cpu_version = watch->cpu.version;
-	if (groups_find("memory", &watch->memory) == 0 && watch->subject->memory_path)
+	if (has_memory && watch->subject->memory_path)
 		facts->memory_version = watch->memory.version;
-	watch->has_cpuacct = watch->cpu.version == 1 && groups_find("cpuacct", &watch->cpuacct) == 0;
 	snprintf(facts->cpu_mount, sizeof(facts->cpu_mount), "%s", watch->cpu.mount);
 	snprintf(facts->memory_mount, sizeof(facts->memory_mount), "%s", watch->memory.mount);
 	r = facts->cpu_version ? add_cpu_levels(watch) : -ENODATA;
+	if (r == 0 && facts->memory_version)
+		r = add_memory_levels(watch);
 	if (r < 0)
 		return r;
-	if (facts->memory_version && add_memory_levels(watch) == -ENOMEM)
-		return -ENOMEM;
 	facts->use_by_threads = used_ns(watch) == CGTUNE_UNKNOWN;
 	watch->cpu_stall_us = stall_us(&watch->cpu, watch->subject->cpu_path, "cpu.pressure");
 	watch->memory_stall_us = facts->memories ? stall_us(&watch->memory, watch->subject->memory_path, "memory.pressure") : CGTUNE_UNKNOWN;

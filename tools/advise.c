@@ -75,19 +75,27 @@ static int32_t first_process(const struct groups *groups, const char *path)
 
 static struct groups cpu, memory;
 
-/* The memory cgroup of the same name; where there is none, that of a process. */
-static const char *find_memory(const char *cpu_path, int32_t pid)
+/* The memory cgroup of the same name; where there is none, that of a process. *ret: NULL where neither is. */
+static int find_memory(const char *cpu_path, int32_t pid, const char **ret)
 {
 	static char path[4096];
 	uint64_t id;
+	bool has;
+	int r = groups_look_for("memory", &memory, &has);
 
-	if (groups_find("memory", &memory) < 0)
-		return NULL;
-	if (!pid && groups_id(&memory, cpu_path, &id) == 0)
-		return cpu_path;
+	*ret = NULL;
+	if (r < 0 || !has)
+		return r;
+	if (!pid && groups_id(&memory, cpu_path, &id) == 0) {
+		*ret = cpu_path;
+		return 0;
+	}
 	if (!pid)
 		pid = first_process(&cpu, cpu_path);
-	return pid > 0 && groups_of_process(&memory, pid, path, sizeof(path)) == 0 ? path : NULL;
+	r = pid > 0 ? groups_of_process(&memory, pid, path, sizeof(path)) : -ENODATA;
+	if (r == 0)
+		*ret = path;
+	return r == -ENODATA || r == -ESRCH ? 0 : r;
 }
 
 static int find_subject(const struct arguments *arguments, struct advise_subject *ret)
@@ -108,7 +116,7 @@ static int find_subject(const struct arguments *arguments, struct advise_subject
 		r = groups_of_process(&cpu, pid, path, sizeof(path));
 	}
 	if (r == 0)
-		ret->memory_path = find_memory(ret->cpu_path, pid);
+		r = find_memory(ret->cpu_path, pid, &ret->memory_path);
 	return r;
 }
 

@@ -289,10 +289,10 @@ static int timeout_ms(int watchdog_ms)
 }
 
 /*
- * By select(2): there are few clients, and what is there to be read is told again until it is read. With
+ * Until a signal says that it is enough. By select(2): there are few clients, and what is there to be read is told again until it is read. With
  * epoll(7) the library does not hear of the end of a client that came with its last bytes.
  */
-static void loop(int signals)
+static int loop(int signals)
 {
 	int watchdog_ms = notify_watchdog_ms();
 
@@ -305,17 +305,17 @@ static void loop(int signals)
 		FD_ZERO(&out);
 		FD_ZERO(&except);
 		if (MHD_get_fdset(server.daemon, &in, &out, &except, &most) != MHD_YES)
-			return;
+			return tool_failed("libmicrohttpd", -EMFILE);
 		FD_SET(signals, &in);
 		if (server.count == CLIENTS_MOST)	/* others wait; the library would turn them away */
 			FD_CLR(server.fd, &in);
 		if (select(most + 1, &in, &out, &except, ms < 0 ? NULL : &wait) < 0) {
 			if (errno != EINTR)
-				return;
+				return tool_failed("select", -errno);
 			continue;
 		}
 		if (FD_ISSET(signals, &in))
-			return;
+			return TOOL_DONE;
 		MHD_run_from_select(server.daemon, &in, &out, &except);
 		look_after_clients();
 		if (watchdog_ms >= 0)
@@ -336,7 +336,7 @@ static int open_signals(void)
 
 int export_serve(const struct export_options *options)
 {
-	int signals = open_signals();
+	int signals = open_signals(), status;
 
 	server.options = options;
 	if (signals < 0)
@@ -349,12 +349,12 @@ int export_serve(const struct export_options *options)
 	if (start() < 0)
 		return tool_failed("libmicrohttpd", -ENOMEM);
 	notify_send("READY=1");
-	loop(signals);
+	status = loop(signals);
 	notify_send("STOPPING=1");
 	forget_cached();
 	MHD_stop_daemon(server.daemon);
 	listen_end(options->listen);
 	export_table_free(&server.table);
 	close(signals);
-	return TOOL_DONE;
+	return status;
 }

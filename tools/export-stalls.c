@@ -30,6 +30,19 @@ static int reopen(const char *bpffs, struct cgtune_probe_state *state)
 	return 0;
 }
 
+/* As root, before the user is another one: there may be one that nobody can read later. Said once. */
+static void warn(int r)
+{
+	static bool warned;
+	char text[256];
+
+	if (r == -ENOENT || r == -EACCES || r == -EPERM || warned)
+		return;
+	warned = true;
+	snprintf(text, sizeof(text), "the probe cannot be read: %s", cgtune_strerror(r));
+	tool_warn(NULL, NULL, NULL, text);
+}
+
 /* One that was stopped counts no longer, nor one whose pins somebody removed: another may have been started. */
 void export_stalls_look(const char *bpffs, struct export_table *table)
 {
@@ -42,6 +55,8 @@ void export_stalls_look(const char *bpffs, struct export_table *table)
 	if ((!probe || table->state.stopped_ns || !table->state.pinned) && (!looked_ns || now - looked_ns > LOOK_NS)) {
 		looked_ns = now;
 		r = reopen(bpffs, &table->state);
+		if (r < 0 && !probe)
+			warn(r);
 	}
 	if (r == -ENOENT || (probe && table->state.stopped_ns))
 		export_stalls_close();

@@ -2,6 +2,7 @@
 /* export-write - metric families and their samples, in Prometheus' text 0.0.4, OpenMetrics 1.0 or its protocol buffers */
 #include "export.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Fields of MetricFamily, Metric, LabelPair, Histogram and Bucket; Counter and Gauge have a value alone. */
@@ -59,7 +60,7 @@ static void begin_proto(struct export_writer *writer, const struct export_family
 	static const int types[] = { TYPE_COUNTER, TYPE_GAUGE, TYPE_HISTOGRAM, TYPE_GAUGE };
 	char name[128];
 
-	*stpncpy(stpncpy(name, family->name, sizeof(name) - 8), suffix_of(family->kind), 7) = '\0';
+	snprintf(name, sizeof(name), "%s%s", family->name, suffix_of(family->kind));
 	writer->at = export_proto_begin(writer->text, 0);
 	export_proto_string(writer->text, FAMILY_NAME, name);
 	export_proto_string(writer->text, FAMILY_HELP, family->help);

@@ -199,16 +199,28 @@ static int walk_below(struct walk *walk, int above, const char *name, size_t len
 	return r ? r : more;
 }
 
-int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
+int groups_walk_below(const struct groups *groups, const char *path, int (*fn)(uint64_t id, const char *path, void *user),
+		      void *user)
 {
 	struct walk walk = { .fn = fn, .user = user };
+	size_t length = path[1] ? strlen(path) : 0;
+	char directory[2 * 4096];
 	struct stat st;
 	int r;
 
-	if (stat(groups->mount, &st) < 0)
+	if (length >= sizeof(walk.path))
+		return -ENAMETOOLONG;
+	memcpy(walk.path, path, length);
+	snprintf(directory, sizeof(directory), "%s%s", groups->mount, path);
+	if (stat(directory, &st) < 0)
 		return -errno;
-	r = fn(st.st_ino, "/", user);
-	return r ? r : walk_below(&walk, AT_FDCWD, groups->mount, 0);
+	r = fn(st.st_ino, path, user);
+	return r ? r : walk_below(&walk, AT_FDCWD, directory, length);
+}
+
+int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user)
+{
+	return groups_walk_below(groups, "/", fn, user);
 }
 
 static int count(uint64_t id, const char *path, void *user)

@@ -43,5 +43,8 @@ size_t groups_count(const struct groups *groups);
 
 /* fn for each directory, those above first, until it returns something else than 0. */
 int groups_walk(const struct groups *groups, int (*fn)(uint64_t id, const char *path, void *user), void *user);
+/* The same of one group, by its path, and those below it. */
+int groups_walk_below(const struct groups *groups, const char *path, int (*fn)(uint64_t id, const char *path, void *user),
+		      void *user);
 
 #endif

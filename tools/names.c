@@ -90,21 +90,22 @@ int names_add(const struct groups *groups, const char *path, const char *name)
 	return r;
 }
 
-/* Both lines of a record, as pointers into room. */
-static bool read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
+/* Both lines of a record, as pointers into room. 0; -EBADMSG: it is none; or -errno. */
+static int read_record(int folder, const char *file, char room[RECORD_SIZE + 1], char **name, char **path)
 {
 	int fd = openat(folder, file, O_RDONLY | FILE_FLAGS);
 	ssize_t size = fd < 0 ? -1 : read(fd, room, RECORD_SIZE);
+	int error = errno;
 	char *rest = room;
 
 	if (fd >= 0)
 		close(fd);
 	if (size < 0)
-		return false;
+		return -error;
 	room[size] = '\0';
 	*name = strsep(&rest, "\n");
 	*path = strsep(&rest, "\n");
-	return rest != NULL;
+	return rest && strlen(*name) <= NAMES_LENGTH ? 0 : -EBADMSG;
 }
 
 /* ---- all of them, as they were at the last look */
@@ -154,17 +155,21 @@ static bool parse_file(const char *file, struct record *ret)
 	return strcmp(file, expected) == 0;
 }
 
-/* The name that the table has, where the file is the same still; NULL: it cannot be had. */
-static char *take_name(int folder, const char *file, const struct record *record)
+/* The name that the table has, where the file is the same still; or what the file has. As read_record(). */
+static int take_name(int folder, const char *file, struct record *record)
 {
-	char room[RECORD_SIZE + 1], *name, *path, *taken;
+	char room[RECORD_SIZE + 1], *name = room, *path;
 	struct record *old = find(record->id, record->hierarchy);
+	int r = 0;
 
-	if (!old || old->file != record->file)
-		return read_record(folder, file, room, &name, &path) && strlen(name) <= NAMES_LENGTH ? strdup(name) : NULL;
-	taken = old->name;
-	old->name = NULL;
-	return taken;
+	if (!old || old->file != record->file) {
+		r = read_record(folder, file, room, &name, &path);
+		record->name = r == 0 ? strdup(name) : NULL;
+	} else {
+		record->name = old->name;
+		old->name = NULL;
+	}
+	return r == 0 && !record->name ? -ENOMEM : r;
 }
 
 static void free_table(struct table *table)
@@ -174,32 +179,51 @@ static void free_table(struct table *table)
 	free(table->records);
 }
 
-/* Each record is opened once, at the first look that finds it. */
-static void read_all(int folder, DIR *dir, struct table *ret)
+/* To be read by a descriptor of its own; NULL: it cannot be. */
+static DIR *list(int folder)
 {
+	int copy = folder < 0 ? -1 : dup(folder);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+
+	if (copy >= 0 && !dir)
+		close(copy);
+	return dir;
+}
+
+/* Each record is opened once, at the first look that finds it. false: there are others, which cannot be had now. */
+static bool read_all(int folder, DIR *dir, struct table *ret)
+{
+	struct dirent *entry;
+	bool complete = true;
 	size_t room = 0;
 
-	for (struct dirent *entry; (entry = readdir(dir));) {
+	while ((errno = 0, entry = readdir(dir))) {
 		struct record record = { .file = entry->d_ino };
+		int r = -EBADMSG;
 
 		if (ret->count == room) {
 			struct record *more = reallocarray(ret->records, room + 256, sizeof(*more));
 
 			if (!more)
-				return;
+				return false;
 			ret->records = more;
 			room += 256;
 		}
-		if (parse_file(entry->d_name, &record) && (record.name = take_name(folder, entry->d_name, &record)))
+		if (parse_file(entry->d_name, &record))
+			r = take_name(folder, entry->d_name, &record);
+		if (r == 0)
 			ret->records[ret->count++] = record;
+		complete &= r == 0 || r == -EBADMSG || r == -ENOENT;
 	}
+	return complete && !errno;
 }
+
+static bool settled;			/* the table has all that the folder had then */
 
 /* A change within a tick of the kernel's clock has no later time: a folder that has just been changed is read again. */
 static bool is_as_before(const struct stat *folder)
 {
 	static struct timespec changed;
-	static bool settled;
 	struct timespec now;
 	bool same = settled && folder->st_mtim.tv_sec == changed.tv_sec && folder->st_mtim.tv_nsec == changed.tv_nsec;
 
@@ -214,23 +238,21 @@ bool names_look(void)
 	static const struct stat none;
 	struct table table = { .records = NULL };
 	struct stat st = none;
-	int folder = open_folder(false, &st), copy;
-	DIR *dir = NULL;
+	int folder = open_folder(false, &st);
+	DIR *dir;
 
 	if (is_as_before(&st)) {
 		if (folder >= 0)
 			close(folder);
 		return false;
 	}
-	copy = folder < 0 ? -1 : dup(folder);
-	if (copy >= 0)
-		dir = fdopendir(copy);
-	if (dir) {
-		read_all(folder, dir, &table);
-		closedir(dir);
-	}
-	if (folder >= 0)
+	dir = list(folder);
+	if (folder >= 0) {
+		settled &= dir && read_all(folder, dir, &table);
 		close(folder);
+	}
+	if (dir)
+		closedir(dir);
 	if (table.count)
 		qsort(table.records, table.count, sizeof(*table.records), by_group);
 	free_table(&known);
@@ -248,28 +270,31 @@ const char *names_show(const char *path, const char *name, char room[NAMES_SHOWN
 
 /* ---- what is not wanted any more */
 
-static bool is_there(const struct groups *groups, const char *path, uint64_t id)
+/* Not where it cannot be looked at, now. */
+static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 {
 	uint64_t now;
+	int r = groups_id(groups, path, &now);
 
-	return groups_id(groups, path, &now) == 0 && now == id;
+	return r == 0 ? now != id : r == -ENOENT;
 }
 
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
 {
-	char room[RECORD_SIZE + 1], *name, *path, *end;
+	char room[RECORD_SIZE + 1], *name, *path = room, *end;
 	struct stat st;
-	int folder = open_folder(false, &st), copy = folder < 0 ? -1 : dup(folder);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	int folder = open_folder(false, &st);
+	DIR *dir = list(folder);
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		unsigned long hierarchy = strtoul(entry->d_name, &end, 10), id;
+		int r;
 
 		if (end == entry->d_name || *end != '-' || hierarchy != groups->hierarchy)
 			continue;
 		id = strtoul(end + 1, NULL, 10);
-		if (!read_record(folder, entry->d_name, room, &name, &path) ||
-		    (!is_there(groups, path, id) && !counted(id, groups->hierarchy, user)))
+		r = read_record(folder, entry->d_name, room, &name, &path);
+		if (r == -EBADMSG || (r == 0 && is_gone(groups, path, id) && !counted(id, groups->hierarchy, user)))
 			unlinkat(folder, entry->d_name, 0);
 	}
 	if (dir)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { KEY_SUBTREE = 256, KEY_READERS, KEY_BPFFS, KEY_SLOTS, KEY_RUNG, KEY_BTF, KEY_PID, KEY_NAME };
@@ -187,6 +188,18 @@ static int set_subtree(struct arguments *arguments)
 	return r;
 }
 
+/* systemd mounts /sys/fs/bpf for root alone, and that mode is the machine's: it is not changed here. */
+static void warn_of_closed_folder(const struct cgtune_probe_options *o)
+{
+	const char *folder = o->bpffs ? o->bpffs : "/sys/fs/bpf";
+	struct stat st;
+
+	if (!(o->flags & (CGTUNE_PROBE_READERS_ALL | CGTUNE_PROBE_READERS_GROUP)) || stat(folder, &st) < 0)
+		return;
+	if (!(st.st_mode & (o->flags & CGTUNE_PROBE_READERS_GROUP && st.st_gid == o->readers ? S_IXGRP : S_IXOTH)))
+		tool_warn(folder, NULL, NULL, "is closed to --readers, until `chmod o+x` opens it");
+}
+
 static int start(struct arguments *arguments)
 {
 	struct cgtune_probe *probe;
@@ -200,6 +213,8 @@ static int start(struct arguments *arguments)
 		return failed(r);
 	if (r == 1)
 		puts("it runs already, as it was started then; `cgtune probe stop` ends it:");
+	else
+		warn_of_closed_folder(&arguments->options);
 	print_state(probe);
 	cgtune_probe_close(probe);
 	return TOOL_DONE;

@@ -110,14 +110,15 @@ static bool is_counted(uint64_t id, uint32_t hierarchy, void *user)
 			cgtune_probe_read_memory(user, id, hierarchy, &memory) == 0);
 }
 
-/* What a probe that cannot be opened has counted cannot be printed either. */
+/* What a probe of another version has counted cannot be printed either; but one may be there that cannot be opened now. */
 static void prune(const struct cgtune_probe_options *options)
 {
 	static struct groups cpu, memory;
 	struct cgtune_probe *probe = NULL;
+	int r = cgtune_probe_open(options, &probe);
 
-	if (cgtune_probe_open(options, &probe) < 0)
-		probe = NULL;
+	if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		return;
 	if (groups_find("cpu", &cpu) == 0)
 		names_prune(&cpu, is_counted, probe);
 	if (groups_find("memory", &memory) == 0 && memory.hierarchy != cpu.hierarchy)

@@ -58,7 +58,6 @@ static void restore_signals(void)
 	sigprocmask(SIG_SETMASK, &before.mask, NULL);
 }
 
-
 static int report(const struct trouble *trouble)
 {
 	run_failed(trouble->what, "%s", trouble->exec ? strerror(trouble->error) : cgtune_strerror(-trouble->error));
