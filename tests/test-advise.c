@@ -210,6 +210,11 @@ START_TEST(test_memory)
 	facts.memory[1].after.high = 95 * MIB;
 	ck_assert_str_eq(rules(), "memory-near-high");
 	ck_assert_str_eq(said[0].path, "/a");
+	ck_assert_ptr_null(strstr(said[0].what, "limit"));	/* 122 of 128 MiB */
+	facts.memory[1].unreclaimable = 97 * MIB;		/* memory.high is of no use where it is above the limit */
+	ck_assert_str_eq(rules(), "memory-near-high");
+	ck_assert_ptr_nonnull(strstr(said[0].what, "and the limit of 128 MiB above it"));
+	facts.memory[1].unreclaimable = 91 * MIB;
 	facts.memory[1].after.high = 96 * MIB;
 	ck_assert_str_eq(rules(), "");
 }

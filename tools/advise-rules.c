@@ -345,8 +345,8 @@ static bool memory_near_max(const struct advise_facts *facts, struct advice *ret
 
 static bool memory_near_high(const struct advise_facts *facts, struct advice *ret)
 {
-	const struct advise_memory *level = NULL;
-	char room[32], use[32], more[32];
+	const struct advise_memory *level = NULL, *limit = limiting(facts);
+	char room[32], use[32], more[32], max[32], with[80] = "";
 
 	for (size_t i = 0; i < facts->memories && !level; i++)
 		if (nearness(facts->memory[i].unreclaimable, facts->memory[i].after.high) >= NEAR_HIGH)
@@ -357,8 +357,10 @@ static bool memory_near_high(const struct advise_facts *facts, struct advice *re
 		.rule = "memory-near-high", .setting = ADVISE_MEMORY_HIGH, .path = level->path,
 		.value = round_bytes((double)level->unreclaimable / COMFORT),
 	};
-	snprintf(ret->what, sizeof(ret->what), "raise memory.high of %.80s from %s to %s, or use less", level->path,
-		 tool_bytes(level->after.high, room), tool_bytes((uint64_t)ret->value, more));
+	if (limit && ret->value >= (double)limit->after.limit)
+		snprintf(with, sizeof(with), ", and the limit of %s above it", tool_bytes(limit->after.limit, max));
+	snprintf(ret->what, sizeof(ret->what), "raise memory.high of %.80s from %s to %s%s, or use less", level->path,
+		 tool_bytes(level->after.high, room), tool_bytes((uint64_t)ret->value, more), with);
 	snprintf(ret->why, sizeof(ret->why), "%s cannot be reclaimed easily: above memory.high each allocation reclaims, and sleeps when that does not help; "
 		 "%" PRIu64 " reclaims meanwhile", tool_bytes(level->unreclaimable, use),
 		 rows_between(level->before.high_events, level->after.high_events));
