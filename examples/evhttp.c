@@ -195,7 +195,7 @@ static struct evhttp_bound_socket *listen_on(uint16_t port, int idle_s)
 
 static void print_port(struct evhttp_bound_socket *bound)
 {
-	struct sockaddr_in address;
+	struct sockaddr_in address = { 0 };
 	socklen_t size = sizeof(address);
 
 	getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &size);

@@ -212,7 +212,7 @@ static const char *make_marker(const struct table_input *in, struct table *table
 		size_t n = strcspn(entry, ";");
 
 		if (!n || index_of(in, entry) >= 0 ||
-		    text.length + n + 2 > text.size - TABLE_VARIABLES * TABLE_ENTRY_SIZE)
+		    text.length + n + 2 > text.size - sizeof(table->entries))
 			continue;
 		memcpy(table->marker + text.length, entry, n);
 		text.length += n;

@@ -66,7 +66,7 @@ static struct cgtune_probe *make_handle(const union probe_element *elements, siz
 					const struct probe_header *header)
 {
 	uint32_t slots = header->slots;
-	size_t size = sizeof(struct cgtune_probe) + 4 * slots * sizeof(uint32_t);
+	size_t size = sizeof(struct cgtune_probe) + 4 * sizeof(uint32_t) * slots;
 	struct cgtune_probe *probe = mmap(NULL, size, PROT_READ | PROT_WRITE,
 					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 

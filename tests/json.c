@@ -47,7 +47,7 @@ static size_t length(struct json_object *value)
 	return json_object_is_type(value, json_type_object) ? (size_t)json_object_object_length(value) : 0;
 }
 
-static void print(struct json_object *object, const char *path, char what)
+static void print(struct json_object *object, const char *path, int what)
 {
 	struct json_object *value;
 

@@ -329,7 +329,7 @@ void rungs_check_lengths(const char *group, const struct rungs_counts *counts)
 
 		if (!probes[rung])
 			continue;
-		if (memcmp(its->hist, exact->hist, sizeof(its->hist)) || its->max_ns != exact->max_ns ||
+		if (memcmp(its->hist, exact->hist, sizeof(its->hist)) != 0 || its->max_ns != exact->max_ns ||
 		    its->episodes != its->throttles) {
 			say_all(group, counts);
 			ck_abort_msg("%s, %s: lengths: at most %lu ns, which was %lu", group, cgtune_probe_rung_name(rung),

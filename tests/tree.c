@@ -99,7 +99,9 @@ static void reader_close(struct reader *reader)
 /* The kind of a marker line, '=', '-', '0' or '/'; 0: another line. */
 static char marker_kind(const char *line)
 {
-	return line[0] == '=' && strchr("=-0/", line[1]) && line[1] && line[2] == ' ' ? line[1] : 0;
+	if (line[0] != '=' || !line[1] || !strchr("=-0/", line[1]) || line[2] != ' ')
+		return 0;
+	return line[1];
 }
 
 /* The next line without its newline; NULL at the end. */

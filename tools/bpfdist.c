@@ -92,8 +92,9 @@ static const char *name_of(uint32_t command, char room[24])
 	return room;
 }
 
-static const char *error_name(int error, char room[24])
+static const char *error_name(uint32_t key, char room[24])
 {
+	int error = (int)(key & 0xffff);
 	const char *name = strerrorname_np(error);
 
 	if (name)
@@ -140,7 +141,7 @@ static void print_command(const struct counted *c, uint32_t command)
 	for (size_t i = 0; i < c->error_count; i++) {
 		if (c->errors[i].key >> 16 != command)
 			continue;
-		printf("%s%" PRIu64 " %s", before, c->errors[i].count, error_name(c->errors[i].key & 0xffff, room));
+		printf("%s%" PRIu64 " %s", before, c->errors[i].count, error_name(c->errors[i].key, room));
 		before = ", ";
 	}
 	putchar('\n');
@@ -158,7 +159,7 @@ static struct json_object *json_errors(const struct counted *c, uint32_t command
 		if (c->errors[i].key >> 16 != command)
 			continue;
 		error = tool_json_object();
-		tool_json_add(error, "errno", tool_json_string(error_name(c->errors[i].key & 0xffff, room)));
+		tool_json_add(error, "errno", tool_json_string(error_name(c->errors[i].key, room)));
 		tool_json_add(error, "number", tool_json_number(c->errors[i].key & 0xffff));
 		tool_json_add(error, "calls", tool_json_number(c->errors[i].count));
 		tool_json_append(array, error);

@@ -147,7 +147,7 @@ static int remove_record(int folder_fd, const char *name, int fd, bool last)
 {
 	static char text[RECORD_SIZE + 1];
 	const char *dirs[GROUP_CONTROLLERS], *stays;
-	ssize_t size = pread(fd, text, RECORD_SIZE, 0);
+	ssize_t size = pread(fd, text, sizeof(text) - 1, 0);
 	unsigned count;
 	bool there[GROUP_CONTROLLERS];
 	int r;

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define ENTRIES 64			/* at the start; and as many again for what is added */
+#define ENTRIES 64UL			/* at the start; and as many again for what is added */
 #define LEAST_BUDGET (UINT64_C(4) << 20)
 
 static char *entries[2 * ENTRIES + 1];
