@@ -7,7 +7,7 @@
 set -u
 src=$(cd "${srcdir:-.}/tests" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
-vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2 6.1-pc:v2"}
+vms=${CGTUNE_VMS:-"5.10:v1 6.1:v2 newest:v2 5.10:v2 6.1:v1 6.1:hybrid 6.12:hybrid-mem 6.12:v2"}
 probe_vms=${CGTUNE_VMS_PROBE:-"5.10:v1 6.1:v2 newest:v2"}
 crun=$(command -v crun)
 # shellcheck source=tests/vm/tap
@@ -27,7 +27,6 @@ has_more() {
 
 # programs VM: names of those in tests/ that run there. A build without BPF has none that tests the probe.
 programs() {
-	case $1 in 6.1-pc:*) echo real-field && return ;; esac	# what the kernels of the others cannot: a suspend
 	echo real-limits real-steps real-usage real-live real-told real-limiter real-field
 	is_one_of "$1" "$probe_vms" || return
 	slow=
@@ -40,7 +39,6 @@ programs() {
 list() {
 	for name in $(programs "$1"); do echo "$name '$build/tests/$name'"; done
 	echo "facts top_builddir='$build' sh '$src/vm/facts'"
-	case $1 in 6.1-pc:*) return ;; esac
 	echo "container top_builddir='$build' sh '$src/container.sh'"
 	has_more "$1" || return
 	test -z "$crun" || echo "container-crun CGTUNE_RUNTIME=crun top_builddir='$build' sh '$src/container.sh'"
