@@ -35,6 +35,7 @@ of() {
 
 await same
 gives "by the iterator where there is one" 0 "$cgtune" export --textfile "$tmp/a.prom" --once --bpffs "$tmp"
+is "nothing that node_exporter tells of itself" "$(grep -c '^process_' "$tmp/a.prom")" 0
 gives "by files" 0 "$cgtune" export --textfile "$tmp/b.prom" --once --files --bpffs "$tmp"
 echo "# $(grep '^cgtune_source_info' "$tmp/a.prom") on Linux $(uname -r)"
 for file in a b; do

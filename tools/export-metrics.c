@@ -242,12 +242,13 @@ static void tell_process(struct telling *telling, const struct export_served *se
 	};
 	struct rusage usage;
 
+	/* In a file of node_exporter's they would be its own, by the first's name. */
+	if (!served)
+		return;
 	getrusage(RUSAGE_SELF, &usage);
 	tell_one(telling, &cpu, (struct export_value){ EXPORT_NS,
 		((uint64_t)usage.ru_utime.tv_sec + (uint64_t)usage.ru_stime.tv_sec) * 1000000000 +
 		((uint64_t)usage.ru_utime.tv_usec + (uint64_t)usage.ru_stime.tv_usec) * 1000, 0 });
-	if (!served)
-		return;
 	export_write_family(&telling->writer, &answers);
 	for (int i = 0; i < 3; i++)
 		export_write_sample(&telling->writer, NULL, &reasons[i], count_of(served->answers[i]), 0);

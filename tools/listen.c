@@ -4,6 +4,7 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,7 +36,8 @@ struct addrinfo *listen_resolve(const char *text)
 			address = room + 1;
 		}
 	}
-	r = *port ? getaddrinfo(address, port, &hints, &found) : EAI_NONAME;
+	/* getaddrinfo(3) takes a greater number for what its lower 16 bits are. */
+	r = *port && strtoul(port, NULL, 10) <= UINT16_MAX ? getaddrinfo(address, port, &hints, &found) : EAI_NONAME;
 	if (r == EAI_MEMORY || r == EAI_SYSTEM || r == EAI_AGAIN)
 		exit(tool_failed(text, r == EAI_SYSTEM ? -errno : r == EAI_MEMORY ? -ENOMEM : -EAGAIN));
 	if (r)
