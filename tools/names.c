@@ -281,20 +281,19 @@ static bool is_gone(const struct groups *groups, const char *path, uint64_t id)
 
 void names_prune(const struct groups *groups, bool (*counted)(uint64_t id, uint32_t hierarchy, void *user), void *user)
 {
-	char room[RECORD_SIZE + 1], *name, *path = room, *end;
+	char room[RECORD_SIZE + 1], *name, *path = room;
+	struct record record;
 	struct stat st;
 	int folder = open_folder(false, &st);
 	DIR *dir = list(folder);
 
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
-		unsigned long hierarchy = strtoul(entry->d_name, &end, 10), id;
 		int r;
 
-		if (end == entry->d_name || *end != '-' || hierarchy != groups->hierarchy)
+		if (!parse_file(entry->d_name, &record) || record.hierarchy != groups->hierarchy)
 			continue;
-		id = strtoul(end + 1, NULL, 10);
 		r = read_record(folder, entry->d_name, room, &name, &path);
-		if (r == -EBADMSG || (r == 0 && is_gone(groups, path, id) && !counted(id, groups->hierarchy, user)))
+		if (r == -EBADMSG || (r == 0 && is_gone(groups, path, record.id) && !counted(record.id, record.hierarchy, user)))
 			unlinkat(folder, entry->d_name, 0);
 	}
 	if (dir)
