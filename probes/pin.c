@@ -63,16 +63,15 @@ static int remove_folder(const char *path)
 {
 	DIR *folder = opendir(path);
 	struct dirent *entry;
-	int r = 0;
+	int r = folder || errno == ENOENT ? 0 : -errno;
 
-	if (!folder)
-		return errno == ENOENT ? 0 : -errno;
-	while ((errno = 0, entry = readdir(folder)))
+	while (folder && (errno = 0, entry = readdir(folder)))
 		if (entry->d_name[0] != '.' && unlinkat(dirfd(folder), entry->d_name, 0) < 0 && errno != ENOENT)
 			r = -errno;
-	if (errno)
-		r = -errno;
-	closedir(folder);
+	if (folder) {
+		r = errno ? -errno : r;
+		closedir(folder);
+	}
 	return rmdir(path) < 0 && errno != ENOENT && r == 0 ? -errno : r;
 }
 

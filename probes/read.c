@@ -89,9 +89,11 @@ static int open_map(int fd, struct probe_text *text, const char *path, struct cg
 	const union probe_element *elements;
 	struct cgtune_probe *probe;
 	struct probe_header header;
-	struct stat pin;
+	struct stat pin = { .st_ino = 0 };	/* it may be removed by now */
 	size_t bytes;
 
+	if (stat(path, &pin) < 0 && errno != ENOENT)
+		return -errno;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
 		return -errno;
 	if (!is_ours(&info))
@@ -112,8 +114,7 @@ static int open_map(int fd, struct probe_text *text, const char *path, struct cg
 		return -ENOMEM;
 	}
 	snprintf(probe->path, sizeof(probe->path), "%s", path);
-	if (stat(path, &pin) == 0)
-		probe->inode = pin.st_ino;
+	probe->inode = pin.st_ino;
 	*ret = probe;
 	return 0;
 }
