@@ -335,5 +335,9 @@ int levels_walk(struct pass *pass, unsigned which, struct walk *walk)
 		.resource = which == PASS_CPU ? CGTUNE_CPU : CGTUNE_MEMORY,
 		.memory = CGTUNE_UNLIMITED, .high = CGTUNE_UNLIMITED,
 	};
+	if (!cgroup->version && cgroup->placed)
+		pass_report(pass, CGTUNE_REPORT_WARNING, walk->resource, cgroup->dir, NULL,
+			    "is not there, though another hierarchy has this cgroup: no limit is read here; "
+			    "a process that is named by its number has a cgroup in each");
 	return cgroup->version ? walk_up(walk, levels[which][cgroup->version - 1]) : 0;
 }

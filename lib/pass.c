@@ -55,6 +55,24 @@ void pass_close(struct pass *pass)
 	file_set_close(&pass->files);
 }
 
+/* The cgroup that was asked for by its path: what a hierarchy of v1 does not have is not visible there. */
+static int check_given(struct pass *pass)
+{
+	int found = 0;
+
+	for (int i = 0; i < PASS_CGROUPS; i++) {
+		struct cgroup *cgroup = &pass->cgroups[i];
+		int r = cgroup->version ? file_exists(&pass->files, cgroup->dir) : 0;
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			cgroup->version = 0;
+		found += r;
+	}
+	return found ? 0 : -ENOENT;
+}
+
 int pass_find(struct pass *pass)
 {
 	struct cgroup_search search = {
@@ -64,12 +82,7 @@ int pass_find(struct pass *pass)
 	int r = cgroup_find(&search, pass->cgroups, PASS_CGROUPS);
 
 	pass->leaf_seen[PASS_CPU] = pass->leaf_seen[PASS_MEMORY] = false;
-	if (r < 0 || !pass->options->cgroup)
-		return r;
-	for (int i = 0; i < PASS_CGROUPS; i++)
-		if (pass->cgroups[i].version && (r = file_exists(&pass->files, pass->cgroups[i].dir)))
-			return r < 0 ? r : 0;
-	return -ENOENT;
+	return r < 0 || !pass->options->cgroup ? r : check_given(pass);
 }
 
 bool pass_leaf_is_gone(struct pass *pass)

@@ -50,8 +50,8 @@ complaint() {
 }
 
 is "no --listen" "$(complaint 2)" "cgtune: agent: --listen ADDR:PORT is missing"
-is "no port" "$(complaint 2 --listen 127.0.0.1:)" "cgtune: 127.0.0.1:: is no ADDR:PORT in figures"
-is "a name" "$(complaint 2 --listen localhost:1)" "cgtune: localhost:1: is no ADDR:PORT in figures"
+is "no port" "$(complaint 2 --listen 127.0.0.1:)" "cgtune: 127.0.0.1:: wants an address and a port in figures, such as 127.0.0.1:9778 or [::1]:9778"
+is "a name" "$(complaint 2 --listen localhost:1)" "cgtune: localhost:1: wants an address and a port in figures, such as 127.0.0.1:9778 or [::1]:9778"
 is "no address of this machine" "$(complaint 1 --listen 192.0.2.1:1)" "cgtune: 192.0.2.1:1: Cannot assign requested address"
 is "no such process" "$(complaint 1 --listen :0 --pid 4194305)" "cgtune: the limits: no such process"
 is "no multiplier" "$(complaint 2 --listen :0 --multiplier 0)" "cgtune: 0: --multiplier wants a whole number from 1"

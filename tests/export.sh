@@ -92,8 +92,8 @@ echo "# usage"
 fails "nowhere to" 2 'export: --listen ADDR:PORT or --textfile FILE is missing' "$cgtune" export
 fails "two places" 2 'only one of them' "$cgtune" export --listen 0 --textfile x
 fails "once, listening" 2 'goes with --textfile' "$cgtune" export --listen 0 --once
-fails "no port" 2 'is no ADDR:PORT in figures' "$cgtune" export --listen 127.0.0.1:
-fails "a port that no machine has" 2 'is no ADDR:PORT in figures' "$cgtune" export --listen 127.0.0.1:65536
+fails "no port" 2 'wants an address and a port in figures' "$cgtune" export --listen 127.0.0.1:
+fails "a port that no machine has" 2 'wants an address and a port in figures' "$cgtune" export --listen 127.0.0.1:65536
 fails "no regular expression" 2 'is no extended regular expression' "$cgtune" export --textfile x --name '('
 fails "no depth" 2 'wants a number of levels' "$cgtune" export --textfile x --depth -1
 fails "a relative path" 2 'absolute path' "$cgtune" export --textfile x --cgroup a

@@ -308,6 +308,31 @@ START_TEST(test_idle)
 }
 END_TEST
 
+/* Whose memory is in another cgroup: that one is named, and its limit is the one that counts. */
+START_TEST(test_other_memory)
+{
+	char cpu[REAL_PATH_SIZE], memory[REAL_PATH_SIZE], pid[32];
+	struct json_object *said;
+
+	if (strcmp(real_path("apart", REAL_CPU, ".", cpu), real_path("apart", REAL_MEMORY, ".", memory)) == 0) {
+		suite_skip_test("one hierarchy has both controllers");
+		return;
+	}
+	real_make("apart");
+	real_make("elsewhere");
+	real_memory("elsewhere", 64 * REAL_MIB);
+	snprintf(pid, sizeof(pid), "%d", work("apart", sleep_on, 0));
+	real_set("elsewhere", REAL_MEMORY, "cgroup.procs", pid);
+	ck_assert_int_eq(rmdir(real_path("apart", REAL_MEMORY, "", memory)), 0);
+	said = advise("apart", 0, "0.5");
+	ck_assert_str_eq(json_object_get_string(member(said, "cgroup")), real_cgroup("apart", cpu));
+	ck_assert_str_eq(json_object_get_string(member(member(said, "memory"), "cgroup")), real_cgroup("elsewhere", cpu));
+	ck_assert_double_eq_tol(number(member(said, "memory"), "limit"), 64.0 * REAL_MIB, 1e-9);
+	json_object_put(said);
+	rest();
+}
+END_TEST
+
 START_TEST(test_quota_too_large)
 {
 	struct json_object *one;
@@ -533,7 +558,8 @@ START_TEST(test_failures)
 	char said[512];
 
 	ck_assert_int_eq(fails("--cgroup /nowhere", said, sizeof(said)), 1);
-	ck_assert_ptr_nonnull(strstr(said, "cgtune: /nowhere: no such"));
+	ck_assert_ptr_nonnull(strstr(said, "cgtune: /nowhere: "));
+	ck_assert_ptr_nonnull(strstr(said, "no such"));
 	ck_assert_int_eq(fails("--pid 4194305", said, sizeof(said)), 1);
 	ck_assert_ptr_nonnull(strstr(said, "no such process"));
 	ck_assert_int_eq(fails("--pid x", said, sizeof(said)), 2);
@@ -548,7 +574,7 @@ END_TEST
 static Suite *suite(void)
 {
 	const TTest *const tests[] = {
-		test_threads, test_quota_too_small, test_idle, test_quota_too_large, test_ancestor, test_burst, test_cpuset,
+		test_threads, test_quota_too_small, test_idle, test_other_memory, test_quota_too_large, test_ancestor, test_burst, test_cpuset,
 		test_memory_max, test_memory_high, test_oom, test_memory_too_large, test_arenas, test_contention, test_failures,
 	};
 	Suite *all_tests = suite_create("real-advise");

@@ -464,6 +464,51 @@ START_TEST(others)
 }
 END_TEST
 
+/* The warnings, and the file of the last. */
+struct warned {
+	unsigned count;
+	char file[CGTUNE_PATH_SIZE];
+};
+
+static void count_warning(const struct cgtune_report *report, void *user)
+{
+	struct warned *warned = user;
+
+	if (report->kind != CGTUNE_REPORT_WARNING)
+		return;
+	warned->count++;
+	snprintf(warned->file, sizeof(warned->file), "%s", report->file ? report->file : "");
+}
+
+/* A group that is named, of which one hierarchy has none. */
+START_TEST(one_hierarchy)
+{
+	char path[REAL_PATH_SIZE], cpu[REAL_PATH_SIZE], memory[REAL_PATH_SIZE];
+	struct cgtune_options by_name = plain();
+	struct cgtune_limits limits;
+	struct warned warned = { 0 };
+
+	if (strcmp(real_path("half", REAL_CPU, ".", cpu), real_path("half", REAL_MEMORY, ".", memory)) == 0) {
+		suite_skip_test("one hierarchy has both controllers");
+		return;
+	}
+	real_make("half");
+	real_quota("half", 60000, 100000);
+	by_name.cgroup = real_cgroup("half", path);
+	by_name.report = count_warning;
+	by_name.report_user = &warned;
+	limits_of(&by_name);
+	ck_assert_uint_eq(warned.count, 0);
+	ck_assert_int_eq(rmdir(real_path("half", REAL_MEMORY, "", memory)), 0);
+	limits = limits_of(&by_name);
+	expect_quota(&limits, "half", 60000, 100000);
+	ck_assert_uint_eq(limits.memory, CGTUNE_UNLIMITED);
+	ck_assert_uint_eq(limits.memory_hierarchy, 0);
+	ck_assert_uint_eq(warned.count, 1);
+	ck_assert_str_eq(warned.file + strlen(warned.file) - strlen(path), path);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *all = suite_create("real-limits");
@@ -482,6 +527,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, affinity);
 	tcase_add_test(tcase, cpuset);
 	tcase_add_test(tcase, others);
+	tcase_add_test(tcase, one_hierarchy);
 	suite_add_tcase(all, tcase);
 	return all;
 }

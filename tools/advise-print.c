@@ -44,7 +44,8 @@ static void print_bytes(const char *before, uint64_t bytes)
 		printf("%s %s", before, tool_bytes(bytes, room));
 }
 
-static void print_memory(const struct advise_facts *facts)
+/* On v1 perhaps another cgroup than the one of the heading. */
+static void print_memory(const struct advise_subject *subject, const struct advise_facts *facts)
 {
 	const struct advise_memory *own = facts->memory;
 
@@ -62,7 +63,11 @@ static void print_memory(const struct advise_facts *facts)
 	if (facts->memory_pressure >= 0)
 		printf("; pressure %.0f %%", facts->memory_pressure * 100);
 	if (facts->arenas_pid)
-		printf("; %u malloc arenas", facts->arenas + 1);
+		printf("; %u malloc arena%s", facts->arenas + 1, facts->arenas ? "s" : "");
+	if (strcmp(own->path, subject->cpu_path) != 0) {
+		fputs("; of ", stdout);
+		tool_print_safe(stdout, own->path);
+	}
 	putchar('\n');
 }
 
@@ -93,7 +98,7 @@ void advise_print(const struct advise_subject *subject, const struct advise_fact
 		printf(", process %d", subject->pid);
 	printf(", watched for %.1f s\n", (double)facts->ns / 1e9);
 	print_cpu(facts);
-	print_memory(facts);
+	print_memory(subject, facts);
 	for (size_t i = 0; i < facts->unread_count; i++)
 		printf("  not read: %s: %s\n", facts->unread[i].what, facts->unread[i].why);
 	for (size_t i = 0; i < n; i++)
@@ -138,6 +143,7 @@ static struct json_object *json_memory(const struct advise_facts *facts)
 	if (!facts->memories)
 		return NULL;
 	object = tool_json_object();
+	tool_json_add(object, "cgroup", tool_json_string(own->path));
 	tool_json_add(object, "current", tool_json_number(own->after.current));
 	tool_json_add(object, "peak", tool_json_number(own->peak));
 	tool_json_add(object, "limit", tool_json_number(own->after.limit));

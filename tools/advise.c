@@ -75,37 +75,38 @@ static int32_t first_process(const struct groups *groups, const char *path)
 
 static struct groups cpu, memory;
 
-/* The memory cgroup of the same name; where there is none, that of a process. *ret: NULL where neither is. */
-static int find_memory(const char *cpu_path, int32_t pid, const char **ret)
+/* The memory cgroup of the same name; where there is none, that of a process. NULL where neither is. */
+static int find_memory(struct advise_subject *subject)
 {
 	static char path[4096];
 	uint64_t id;
 	bool has;
 	int r = groups_look_for("memory", &memory, &has);
 
-	*ret = NULL;
 	if (r < 0 || !has)
 		return r;
-	if (!pid && groups_id(&memory, cpu_path, &id) == 0) {
-		*ret = cpu_path;
+	if (!subject->member && groups_id(&memory, subject->cpu_path, &id) == 0) {
+		subject->memory_path = subject->cpu_path;
 		return 0;
 	}
-	if (!pid)
-		pid = first_process(&cpu, cpu_path);
-	r = pid > 0 ? groups_of_process(&memory, pid, path, sizeof(path)) : -ENODATA;
+	if (!subject->member)
+		subject->member = first_process(&cpu, subject->cpu_path);
+	r = subject->member > 0 ? groups_of_process(&memory, subject->member, path, sizeof(path)) : -ENODATA;
 	if (r == 0)
-		*ret = path;
+		subject->memory_path = path;
 	return r == -ENODATA || r == -ESRCH ? 0 : r;
 }
 
 static int find_subject(const struct arguments *arguments, struct advise_subject *ret)
 {
 	static char path[4096];
-	int32_t pid = arguments->cgroup ? 0 : arguments->pid ? arguments->pid : getpid();
 	uint64_t id;
 	int r = groups_find("cpu", &cpu);
 
-	*ret = (struct advise_subject){ .pid = arguments->pid, .seconds = arguments->seconds };
+	*ret = (struct advise_subject){
+		.pid = arguments->pid, .member = arguments->cgroup ? 0 : arguments->pid ? arguments->pid : getpid(),
+		.seconds = arguments->seconds,
+	};
 	if (r < 0)
 		return r;
 	if (arguments->cgroup) {
@@ -113,10 +114,10 @@ static int find_subject(const struct arguments *arguments, struct advise_subject
 		r = groups_id(&cpu, ret->cpu_path, &id);
 	} else {
 		ret->cpu_path = path;
-		r = groups_of_process(&cpu, pid, path, sizeof(path));
+		r = groups_of_process(&cpu, ret->member, path, sizeof(path));
 	}
 	if (r == 0)
-		r = find_memory(ret->cpu_path, pid, &ret->memory_path);
+		r = find_memory(ret);
 	return r;
 }
 
@@ -124,7 +125,7 @@ static int find_subject(const struct arguments *arguments, struct advise_subject
 static int read_plan(const struct advise_subject *subject, struct advise_facts *facts)
 {
 	const struct cgtune_options from = {
-		.size = sizeof(from), .pid = subject->pid, .cgroup = subject->pid ? NULL : subject->cpu_path, .flags = CGTUNE_NO_ENV,
+		.size = sizeof(from), .pid = subject->member, .cgroup = subject->member ? NULL : subject->cpu_path, .flags = CGTUNE_NO_ENV,
 	};
 	int r;
 
@@ -181,5 +182,7 @@ int tool_advise(int argc, char **argv)
 		r = advise(&arguments, &subject);
 	if (r == 0 || tool_flush() != TOOL_DONE)
 		return tool_flush();
+	if (r == -ENOENT && arguments.cgroup && cpu.version == 1)
+		return tool_failed_as(arguments.cgroup, "no such cgroup of the cpu controller; --pid finds a process's of each controller");
 	return tool_failed(arguments.pid ? "--pid" : arguments.cgroup ? arguments.cgroup : "the cgroup", r);
 }

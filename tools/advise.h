@@ -69,6 +69,7 @@ void advise_unread(struct advise_facts *facts, const char *what, const char *why
 /* Whom it is about, and for how long. */
 struct advise_subject {
 	int32_t pid;			/* 0: all of the cgroup */
+	int32_t member;			/* a process that is in both cgroups; 0: they have one path */
 	const char *cpu_path, *memory_path;	/* NULL: not there */
 	double seconds;
 };

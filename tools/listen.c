@@ -23,7 +23,7 @@ struct addrinfo *listen_resolve(const char *text)
 	int r;
 
 	if (strlen(text) >= sizeof(room))
-		tool_usage(text, "is no ADDR:PORT");
+		tool_usage(text, "is too long for an address and a port");
 	strcpy(room, text);
 	colon = strrchr(room, ':');
 	if (colon) {
@@ -41,7 +41,7 @@ struct addrinfo *listen_resolve(const char *text)
 	if (r == EAI_MEMORY || r == EAI_SYSTEM || r == EAI_AGAIN)
 		exit(tool_failed(text, r == EAI_SYSTEM ? -errno : r == EAI_MEMORY ? -ENOMEM : -EAGAIN));
 	if (r)
-		tool_usage(text, "is no ADDR:PORT in figures");
+		tool_usage(text, "wants an address and a port in figures, such as 127.0.0.1:9778 or [::1]:9778");
 	return found;
 }
 

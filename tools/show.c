@@ -5,6 +5,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <stdio.h>
@@ -68,6 +69,18 @@ static const char *cgroup_of(const char *root, const char *path)
 	return *path ? path : "/";
 }
 
+/* A directory of something else would show no limits. */
+static void check_root(const char *root)
+{
+	int fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	if (faccessat(fd, "proc", F_OK, 0) < 0 && errno == ENOENT && faccessat(fd, "sys", F_OK, 0) < 0 && errno == ENOENT)
+		tool_usage(root, "--root wants a directory that holds proc/ and sys/");
+	close(fd);
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
 	struct show *show = state->input;
@@ -91,6 +104,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		tool_usage(argument, "show takes no argument");
 	case ARGP_KEY_END:
+		check_root(show->options.root);
 		tool_pid_or_cgroup(show->options.pid, show->options.cgroup);
 		if (show->options.cgroup)
 			show->options.cgroup = cgroup_of(show->options.root, show->options.cgroup);

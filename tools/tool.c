@@ -61,10 +61,15 @@ static int failed_status(void)
 	return tool_usage_status == TOOL_USAGE ? TOOL_FAILED : tool_usage_status;
 }
 
+int tool_failed_as(const char *what, const char *why)
+{
+	complain(what, why);
+	return failed_status();
+}
+
 int tool_failed(const char *what, int error)
 {
-	complain(what, cgtune_strerror(error));
-	return failed_status();
+	return tool_failed_as(what, cgtune_strerror(error));
 }
 
 /* An error that a full buffer met is not that of the last write. */

@@ -29,6 +29,7 @@ void tool_usage(const char *what, const char *why) __attribute__((noreturn));
 
 /* The same line; returns the exit status of a failure: TOOL_FAILED, or that of wrong usage where it is one for both. */
 int tool_failed(const char *what, int error);
+int tool_failed_as(const char *what, const char *why);
 
 /* Whether all that was printed has arrived: TOOL_DONE, or as tool_failed(). The command's end looks, too. */
 int tool_flush(void);

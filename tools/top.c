@@ -151,7 +151,7 @@ int tool_top(int argc, char **argv)
 	static const struct argp argp = {
 		options, parse, NULL, "Show what each cgroup may use, uses, and for how long limits stopped it: on a terminal as a "
 		"live screen, of which h is the help; else as a table at each interval.\v"
-		"QUOTA, USE: CPUs. THR%: periods in which it was stopped by its own quota, of all. STOPPED: time of that, summed over "
+		"QUOTA, USE: CPUs; on v1 cpuacct counts USE: - where only the cpu controller has the cgroup. THR%: periods in which it was stopped by its own quota, of all. STOPPED: time of that, summed over "
 		"CPUs. WALL: time in which a CPU of it was stopped at all; STALLS: its stops by length, below 256 us, 512 us, 1 ms and "
 		"so on to above 262 ms; both by `cgtune probe start`. MEM%: of HIGH or LIMIT, whichever is lower. HIGHS, MAXES, "
 		"KILLS: reclaims because of memory.high, because of the limit, and OOM kills.\n\n"
