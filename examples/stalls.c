@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* stalls - what a started probe has counted, and its last events: stalls [BPFFS] */
 #include <cgtune-probe.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -35,7 +36,8 @@ int main(int argc, char **argv)
 	int r = cgtune_probe_open(&options, &probe);
 
 	if (r < 0) {
-		fprintf(stderr, "stalls: %s\n", *text ? text : cgtune_strerror(r));
+		fprintf(stderr, "stalls: %s\n", *text ? text : r == -ENOENT ? "no probe is started (cgtune probe start)" :
+			cgtune_strerror(r));
 		return 1;
 	}
 	if (cgtune_probe_state(probe, &state) == 0)

@@ -80,7 +80,7 @@ static int open_walk(const char *root, uint32_t most, struct probe_text *text, s
 	else if (r < 0)
 		probe_says(text, r, "the iterator of cgroups cannot be loaded: %s", strerror(-r));
 	else if ((r = attach(walk, fd)) < 0)
-		probe_says(text, r, "%s: cannot be walked: %s", root, strerror(-r));
+		probe_says(text, r, "%s: cannot be walked: %s", root, r == -EBADF ? "it is not the directory of a cgroup" : strerror(-r));
 	close(fd);
 	return r;
 }
