@@ -258,8 +258,20 @@ START_TEST(fractions)
 	real_quota("thirds", 333334, 1000000);
 	limits = limits_of(NULL);
 	expect_quota(&limits, "thirds/leaf", 1000, 3000);
-	if (real_version(REAL_CPU) == 1)
-		return;				/* which would refuse it */
+}
+END_TEST
+
+START_TEST(fractions_above)
+{
+	struct cgtune_limits limits;
+
+	if (real_version(REAL_CPU) == 1) {
+		suite_skip_test("cpu is on v1, which refuses less than a child has");
+		return;
+	}
+	real_make("thirds/leaf");
+	real_move("thirds/leaf", 0);
+	real_quota("thirds/leaf", 1000, 3000);
 	real_quota("thirds", 333333, 1000000);
 	limits = limits_of(NULL);
 	expect_quota(&limits, "thirds", 333333, 1000000);
@@ -521,6 +533,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, no_limit);
 	tcase_add_loop_test(tcase, nested, 1, DEEPEST + 1);
 	tcase_add_test(tcase, fractions);
+	tcase_add_test(tcase, fractions_above);
 	tcase_add_test(tcase, hierarchical);
 	tcase_add_test(tcase, high);
 	tcase_add_test(tcase, realtime);

@@ -81,11 +81,23 @@ START_TEST(written_above)
 	follow_expect_values(2, 24 * REAL_MIB);
 	real_quota("u", 160000, 100000);	/* does not bind */
 	follow_expect(fd, 0);
-	if (real_version(REAL_CPU) == 1)
-		return;				/* refuses less than a child has */
-	real_quota("u", 60000, 100000);
+}
+END_TEST
+
+START_TEST(less_above)
+{
+	int fd;
+
+	if (real_version(REAL_CPU) == 1) {
+		suite_skip_test("cpu is on v1, which refuses less than a child has");
+		return;
+	}
+	real_make("less/leaf");
+	real_quota("less/leaf", 150000, 100000);
+	fd = follow("less/leaf");
+	real_quota("less", 60000, 100000);
 	follow_expect(fd, CGTUNE_CPU);
-	follow_expect_values(1, 24 * REAL_MIB);
+	follow_expect_values(1, REAL_NONE);
 }
 END_TEST
 
@@ -464,6 +476,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, written, 0, LEVELS);
 	tcase_add_test(tcase, written_otherwise);
 	tcase_add_test(tcase, written_above);
+	tcase_add_test(tcase, less_above);
 	tcase_add_test(tcase, written_before);
 	tcase_add_test(tcase, by_epoll);
 	tcase_add_test(tcase, ticks);
