@@ -100,7 +100,7 @@ struct oom_control { struct mem_cgroup *memcg; };
 #define READ_AT(to, p, offset) bpf_probe_read_kernel(to, sizeof(*(to)), (char *)(p) + (offset))
 #define READ_BITS(p, member) BPF_CORE_READ_BITFIELD_PROBED(p, member)
 #elif defined(CAST)
-extern void *bpf_rdonly_cast(void *p, __u32 type) __ksym;
+extern void *bpf_rdonly_cast(const void *p, __u32 type) __ksym __weak;		/* as newer releases of libbpf declare it */
 struct load_weight { unsigned long weight; } __attribute__((preserve_access_index));	/* some named word */
 #define CAST_TO(type, p) ((type *)bpf_rdonly_cast((void *)(p), bpf_core_type_id_kernel(type)))
 #define READ(p, ...) ___arrow(CAST_TO(typeof(*(p)), p), __VA_ARGS__)

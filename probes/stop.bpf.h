@@ -100,8 +100,9 @@ static inline void close(struct probe_slot *slot, __u64 clock)
 		add(&slot->wall_ns, clock - since);
 }
 
-static inline void count_end(struct probe_slot *slot, __u32 index, struct task_group *tg, __u64 clock, __u64 ns,
-			     bool charged, bool open)
+/* Inline, as a function of BPF has five arguments at most. */
+static __always_inline void count_end(struct probe_slot *slot, __u32 index, struct task_group *tg, __u64 clock, __u64 ns,
+				      bool charged, bool open)
 {
 	begin_change(&slot->owner);
 	add(&slot->ended, 1);

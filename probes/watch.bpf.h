@@ -178,9 +178,10 @@ enum where { AT_SWITCH, AT_WAKEUP, ELSEWHERE };
 
 /*
  * argument: which of the tracepoint's is the task, pid: its number. Who finds that it need
- * not sleep after all wakes itself, and holds no lock (try_to_wake_up()).
+ * not sleep after all wakes itself, and holds no lock (try_to_wake_up()). Inline, as a
+ * function of BPF has five arguments at most.
  */
-static inline int watch(unsigned long long *ctx, int argument, int pid, int throttle_count, __u32 cpu, enum where where)
+static __always_inline int watch(unsigned long long *ctx, int argument, int pid, int throttle_count, __u32 cpu, enum where where)
 {
 	struct stopped_list *list = bpf_map_lookup_elem(&lists, &cpu);
 	bool locked = where != ELSEWHERE;
