@@ -4,8 +4,11 @@
 #include "grammar.h"
 #include "run-cpus.h"
 #include "tool.h"
+#include "util.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,12 +81,47 @@ bool run_wants_group(const struct run_options *o)
 	return o->cpus_micro || o->memory != CGTUNE_UNLIMITED || o->memory_high != CGTUNE_UNLIMITED || o->cpuset;
 }
 
-static uint64_t parse_size(const char *text, const char *why)
+/* 64 pages, of which the kernel charges a cgroup at once (MEMCG_CHARGE_BATCH): execve(2) itself does with no less. */
+#define MEMORY_LEAST (256 * 1024)
+
+/* A unit as docker has it, or the SI: the size in ours, where it is one, in room. */
+static bool respell(const char *text, char room[32], uint64_t *bytes)
 {
+	static const char *const rests[] = { "", "b", "i", "ib" };
+	size_t n = strspn(text, "0123456789.");
+
+	for (size_t i = 0; text[n] && i < ARRAY_SIZE(rests); i++)
+		if (strcasecmp(text + n + 1, rests[i]) == 0)
+			return snprintf(room, 32, "%.*s%c", (int)n, text, toupper((unsigned char)text[n])) < 32 &&
+				grammar_size(room, bytes) == 0 && *bytes;
+	return false;
+}
+
+static void refuse_size(const char *option, const char *text)
+{
+	char why[160], ours[32], room[32];
 	uint64_t bytes;
+	int n = snprintf(why, sizeof(why), "%s wants a size above 0, such as 512M, 512MiB or 1G", option);
+
+	if (respell(text, ours, &bytes))
+		snprintf(why + n, sizeof(why) - (size_t)n, "; write %s for %s", ours, tool_bytes(bytes, room));
+	tool_usage(text, why);
+}
+
+static uint64_t parse_size(const char *option, const char *text)
+{
+	char why[128], room[32];
+	uint64_t bytes;
+	int n;
 
 	if (grammar_size(text, &bytes) < 0 || !bytes)
-		tool_usage(text, why);
+		refuse_size(option, text);
+	if (bytes >= MEMORY_LEAST)
+		return bytes;
+	n = snprintf(why, sizeof(why), "is %s, with which no command can start", tool_bytes(bytes, room));
+	if (bytes < 65536 && !text[strspn(text, "0123456789")])
+		snprintf(why + n, sizeof(why) - (size_t)n, "; %" PRIu64 "M is %s", bytes, tool_bytes(bytes << 20, room));
+	tool_warn(option, NULL, text, why);
 	return bytes;
 }
 
@@ -121,10 +159,10 @@ static error_t parse_limit(int key, char *argument, struct run_options *run)
 		run->cpus_micro = parse_cpus(argument);
 		return 0;
 	case KEY_MEMORY:
-		run->memory = parse_size(argument, "--memory wants a size above 0, such as 512M");
+		run->memory = parse_size("--memory", argument);
 		return 0;
 	case KEY_HIGH:
-		run->memory_high = parse_size(argument, "--memory-high wants a size above 0, such as 512M");
+		run->memory_high = parse_size("--memory-high", argument);
 		return 0;
 	case KEY_CPUSET:
 		run->cpuset = parse_cpuset(argument);
@@ -142,7 +180,7 @@ static void check(const struct arguments *arguments)
 	if (arguments->gc && (arguments->others || arguments->run.argv))
 		tool_usage("--gc", "takes no other option, and no command");
 	if (!arguments->gc && !arguments->run.argv)
-		tool_usage("which command?", "try cgtune run --help");
+		tool_usage("run", "no command is given; try cgtune run --help");
 	if (arguments->run.name && !run_wants_group(&arguments->run))
 		tool_usage("--name", "there is no cgroup to name without a limit");
 }
@@ -296,6 +334,8 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 	if (run->summary && result.started) {
 		summary_read(group, false, &after);
 		summary_print(NULL, &after, &result);
+	} else {
+		summary_print_kill(group, run->argv[0], &result);
 	}
 	if (group_remove(group))
 		record_remove(&record);
@@ -306,7 +346,7 @@ static int run_here(const struct run_options *run, struct group *group, const ch
 {
 	struct run_result result;
 	struct summary before, after;
-	bool summary = run->summary && group_own(run, group) == 0;
+	bool own = (run->summary || run->in_scope) && group_own(run, group) == 0, summary = own && run->summary;
 
 	run_block_signals();
 	if (summary)
@@ -315,6 +355,8 @@ static int run_here(const struct run_options *run, struct group *group, const ch
 	if (summary && result.started) {
 		summary_read(group, !run->in_scope, &after);
 		summary_print(run->in_scope ? NULL : &before, &after, &result);
+	} else if (own) {
+		summary_print_kill(group, run->argv[0], &result);
 	}
 	return result.status;
 }
