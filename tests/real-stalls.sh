@@ -84,7 +84,7 @@ run "$cgtune" stalls --bpffs "$bpffs" --json
 since "all groups" "$(each nr_throttled | sed -n "s|^$path ||p")" "$nr"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
 is "the first line says what counts" "$(sed -n '1s/ since .*//p' "$tmp/out")" "Counted by the cgroups' own files"
-ok "why" sh -c 'head -n 1 "$1" | grep -q "no probe is started"' - "$tmp/out"
+is "why" "$(sed -n '1s/.*, as //p' "$tmp/out")" "no BPF file system is mounted at $bpffs:"
 since "a row" "$(sed -n "s|^.* \([0-9]*\)/[0-9]*  $path\$|\1|p" "$tmp/out")" "$nr"
 is "nothing on stderr" "$(cat "$tmp/err")" ""
 run "$cgtune" show --cgroup "$path" --why
@@ -158,6 +158,19 @@ if ! "$cgtune" probe features >/dev/null 2>&1; then
 	done_testing
 fi
 mount -t bpf bpf "$bpffs" || echo "# no BPF file system"
+fails "none is started" 1 "no probe is started .\`cgtune probe start --bpffs $bpffs\`, as root" "$cgtune" probe status --bpffs "$bpffs"
+fails "none is started of a process that is not there" 1 'pid: no such process' "$cgtune" probe start --bpffs "$bpffs" --pid 4194305
+fails "nor of a cgroup that is not there" 1 '/nowhere: no such' "$cgtune" probe start --bpffs "$bpffs" --subtree /nowhere
+group_of "$pid"
+nothing=${stat%/*/cpu.stat}/$me-nothing
+mkdir "$nothing"
+gives "it starts, for a cgroup with nothing in it" 0 "$cgtune" probe start --bpffs "$bpffs" --subtree "${path%/*}/$me-nothing"
+run "$cgtune" stalls --bpffs "$bpffs"
+is "nothing is no table" "$status $(sed 1d "$tmp/out")" "0 No cgroup has met a limit."
+run "$cgtune" stalls --bpffs "$bpffs" --json
+is "and an array of nothing" "$("$json" -n groups <"$tmp/out")" 0
+"$cgtune" probe stop --bpffs "$bpffs"
+rmdir "$nothing"
 gives "it starts" 0 "$cgtune" probe start --bpffs "$bpffs"
 is "status" "$("$cgtune" probe status --bpffs "$bpffs" | sed -n '1s/^rung \([a-z]*\), .*/\1/p')" \
 	"$(sed -n '1s/^rung \([a-z]*\), .*/\1/p' "$tmp/out")"
@@ -221,6 +234,20 @@ echo "# readers"
 chmod 700 "$bpffs"
 gives "readers, where root alone comes to the pins" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
 says "are told of it" "^cgtune: warning: $bpffs is closed to --readers"
+# nobody COMMAND...: as that user.
+nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+nobody "$cgtune" probe status --bpffs "$bpffs" >"$tmp/out" 2>&1
+if grep -q 'map: Permission denied' "$tmp/out"; then
+	run nobody "$cgtune" stalls --bpffs "$bpffs"
+	ok "who may not read is told of them by stalls" sh -c 'head -n 1 "$1" | grep -q -e "denied; .cgtune probe start --readers"' - "$tmp/out"
+	run nobody "$cgtune" top --once --interval 0.1 --bpffs "$bpffs"
+	ok "and by top" sh -c 'head -n 1 "$1" | grep -q -e "denied; .cgtune probe start --readers"' - "$tmp/out"
+	fails "but not who may not start it" 1 'whoever starts it must be root$' nobody "$cgtune" probe start --bpffs "$bpffs"
+else
+	skip "who may not read" "no other user has bpf(2) here: $(head -n 1 "$tmp/out")"
+fi
 "$cgtune" probe stop --bpffs "$bpffs"
 chmod o+x "$bpffs"
 gives "readers, where they do" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
