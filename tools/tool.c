@@ -46,7 +46,7 @@ void tool_print_safe(FILE *out, const char *text)
 static void complain(const char *what, const char *why)
 {
 	fputs("cgtune: ", stderr);
-	tool_print_safe(stderr, what);
+	tool_print_safe(stderr, *what ? what : "\"\"");
 	fprintf(stderr, ": %s\n", why);
 }
 
