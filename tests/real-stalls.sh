@@ -161,6 +161,13 @@ mount -t bpf bpf "$bpffs" || echo "# no BPF file system"
 fails "none is started" 1 "no probe is started .\`cgtune probe start --bpffs $bpffs\`, as root" "$cgtune" probe status --bpffs "$bpffs"
 fails "none is started of a process that is not there" 1 'pid: no such process' "$cgtune" probe start --bpffs "$bpffs" --pid 4194305
 fails "nor of a cgroup that is not there" 1 '/nowhere: no such' "$cgtune" probe start --bpffs "$bpffs" --subtree /nowhere
+if "$cgtune" probe features | grep -q '^fentry  *no '; then
+	"$cgtune" probe start --bpffs "$bpffs" --rung fentry >"$tmp/out" 2>&1
+	is "what the kernel has and refuses is told of as that" "$("$cgtune" probe features | grep -c '^fentry .*refused here: ')" \
+		"$(grep -c 'not permitted' "$tmp/out")"
+else
+	skip "what the kernel has and refuses" "it refuses nothing"
+fi
 group_of "$pid"
 nothing=${stat%/*/cpu.stat}/$me-nothing
 mkdir "$nothing"

@@ -252,6 +252,18 @@ static int status(struct arguments *arguments)
 	return TOOL_DONE;
 }
 
+/* What refuses it on a kernel that has it, in words. */
+static void print_refusal(int error)
+{
+	char lockdown[128], *mode;
+
+	printf("refused here: %s", strerror(-error));
+	if (tool_read("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown)) > 0 && (mode = strchr(lockdown, '[')) &&
+	    strncmp(mode, "[none]", 6) != 0)
+		printf(" (lockdown: %.*s)", (int)strcspn(mode + 1, "]"), mode + 1);
+	fputs("; ", stdout);
+}
+
 static int features(struct arguments *arguments)
 {
 	static const char *const answers[] = { "unknown", "no", "yes" };
@@ -261,9 +273,12 @@ static int features(struct arguments *arguments)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		all[i].size = sizeof(all[i]);
 	n = cgtune_probe_features(all, sizeof(all) / sizeof(all[0]));
-	for (int i = 0; i < n; i++)
-		printf("%-20s %-8s since Linux %-5s without it: %s\n", all[i].name, answers[all[i].answer + 1],
-		       all[i].since, all[i].fallback);
+	for (int i = 0; i < n; i++) {
+		printf("%-20s %-8s since Linux %-5s ", all[i].name, answers[all[i].answer + 1], all[i].since);
+		if (all[i].error)
+			print_refusal(all[i].error);
+		printf("without it: %s\n", all[i].fallback);
+	}
 	return n < 0 ? failed(&arguments->options, n) : TOOL_DONE;
 }
 
