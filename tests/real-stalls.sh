@@ -227,10 +227,28 @@ fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
 fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
 
 sed 's/^exec sleep.*//' "$tmp/burn" >"$tmp/burn-and-end"
-run env CGTUNE_PROBE="$bpffs" "$cgtune" run --name "$me-d" --cpus 0.1 --summary -- sh "$tmp/burn-and-end" "$cgtune" "$json" 3
-ok "the summary of a run has the probe's counts" \
-	grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
-	sed 's/^/# /' "$tmp/err"
+# In a /run of its own, as other tests forget names of what their probes do not count. A record of a cgroup that never was is
+# beside the first's.
+cat >"$tmp/named" <<'END'
+mount -t tmpfs none /run || exit 1
+"$1" run --name "$4-d" --cpus 0.1 --summary -- sh "$3/burn-and-end" "$1" "$2" 3 2>"$3/err"
+"$1" stalls --bpffs "$CGTUNE_PROBE" --json >"$3/out"
+for file in /run/cgtune-names/*; do
+	printf 'never\n/%s-never\n' "$4" >"${file%-*}-1"
+done
+"$1" run --name "$4-g" --cpus 0.1 -- sh "$3/burn-and-end" "$1" "$2" 3
+cat /run/cgtune-names/* >"$3/names"
+END
+if unshare -m true 2>/dev/null; then
+	CGTUNE_PROBE=$bpffs unshare -m sh "$tmp/named" "$cgtune" "$json" "$tmp" "$me"
+	ok "the summary of a run has the probe's counts" \
+		grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
+		sed 's/^/# /' "$tmp/err"
+	is "what is counted of a run has a name when its cgroup is gone" "$(each name | sed -n "s/.*\($me-d .*\)/\1/p")" "$me-d (sh)"
+	is "which is kept, and one that is not counted forgotten" "$(grep -v '^/' "$tmp/names" | sort -u | tr '\n' ' ')" "$me-d (sh) $me-g (sh) "
+else
+	skip "a run and the probe" "no mount namespace can be made here"
+fi
 
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
 ok "--follow ends then" long sh -c '! kill -0 "$1"' - "$followers"

@@ -2,6 +2,8 @@
 /* run - `cgtune run`: a command in its limits, with what tells it of them */
 #include "run.h"
 #include "grammar.h"
+#include "names.h"
+#include "register.h"
 #include "run-cpus.h"
 #include "tool.h"
 #include "util.h"
@@ -308,6 +310,27 @@ static void explain_group(const struct group *group)
 		fprintf(stderr, "cgtune: cgroup: %s = %s\n", group->value[i].file, group->value[i].text);
 }
 
+/* What a probe has counted of the group is told of for longer than there is a path. */
+static void leave_name(const struct run_options *run, const struct group *group)
+{
+	static const char *const controllers[] = { "cpu", "memory" };
+	const char *paths[2] = { NULL, NULL }, *last = NULL;
+	char name[NAMES_LENGTH + 1];
+
+	for (int k = 0; k < 2; k++) {
+		int i = group_find(group, controllers[k]);
+
+		if (i < 0)
+			continue;
+		paths[k] = group->controller[i].dir + group->controller[i].mount;
+		last = strrchr(group->controller[i].dir, '/');
+	}
+	if (!last)
+		return;
+	snprintf(name, sizeof(name), "%s (%s)", last + 1, basename(run->argv[0]));
+	register_removed(paths, name);
+}
+
 static int run_in_group(const struct run_options *run, struct group *group, const char *object)
 {
 	struct record record;
@@ -337,6 +360,7 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 	} else {
 		summary_print_kill(group, run->argv[0], &result);
 	}
+	leave_name(run, group);
 	if (group_remove(group))
 		record_remove(&record);
 	return result.status;
@@ -358,6 +382,8 @@ static int run_here(const struct run_options *run, struct group *group, const ch
 	} else if (own) {
 		summary_print_kill(group, run->argv[0], &result);
 	}
+	if (own && run->in_scope)
+		leave_name(run, group);
 	return result.status;
 }
 
