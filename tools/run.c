@@ -366,11 +366,21 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 	return result.status;
 }
 
+/* Whether the group is the scope that systemd made: on v1 a controller's may be a slice above that. */
+static bool is_scope(const struct run_options *run, const struct group *group)
+{
+	for (unsigned i = 0; i < group->controllers; i++)
+		if (group->controller[i].version != 2)
+			return false;
+	return run->in_scope && group->controllers;
+}
+
 static int run_here(const struct run_options *run, struct group *group, const char *object)
 {
 	struct run_result result;
 	struct summary before, after;
-	bool own = (run->summary || run->in_scope) && group_own(run, group) == 0, summary = own && run->summary;
+	bool own = (run->summary || run->in_scope) && group_own(run, group) == 0, summary = own && run->summary,
+	     alone = own && is_scope(run, group);
 
 	run_block_signals();
 	if (summary)
@@ -379,10 +389,10 @@ static int run_here(const struct run_options *run, struct group *group, const ch
 	if (summary && result.started) {
 		summary_read(group, !run->in_scope, &after);
 		summary_print(run->in_scope ? NULL : &before, &after, &result);
-	} else if (own) {
+	} else if (alone) {
 		summary_print_kill(group, run->argv[0], &result);
 	}
-	if (own && run->in_scope)
+	if (alone)
 		leave_name(run, group);
 	return result.status;
 }
