@@ -65,6 +65,7 @@ fails "--runtime" 125 '^cgtune: fortran: --runtime wants' "$cgtune" run --runtim
 fails "--gc with a command" 125 '^cgtune: --gc: takes no other' "$cgtune" run --gc true
 fails "--gc with an option" 125 '^cgtune: --gc: takes no other' "$cgtune" run --gc --why
 gives "--help" 0 "$cgtune" run --help
+is "behind an option it is the same" "$("$cgtune" run --cpus 1 --help | head -n 1)" "$(head -n 1 "$tmp/out")"
 for option in cpus memory memory-high cpuset name summary why dry-run runtime gc; do
 	ok "--help has --$option" grep -q -e "--$option" "$tmp/out"
 done

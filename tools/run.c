@@ -83,7 +83,8 @@ bool run_wants_group(const struct run_options *o)
 	return o->cpus_micro || o->memory != CGTUNE_UNLIMITED || o->memory_high != CGTUNE_UNLIMITED || o->cpuset;
 }
 
-/* 64 pages, of which the kernel charges a cgroup at once (MEMCG_CHARGE_BATCH): execve(2) itself does with no less. */
+/* 64 pages, of which the kernel charges a cgroup at once (MEMCG_CHARGE_BATCH): with less our child does not come as far as
+ * execve(2) (Linux 6.18: killed with 200 KiB). */
 #define MEMORY_LEAST (256 * 1024)
 
 /* A unit as docker has it, or the SI: the size in ours, where it is one, in room. */

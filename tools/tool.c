@@ -207,7 +207,7 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 	error_t r;
 
 	argp_err_exit_status = tool_usage_status;
-	for (int i = 1; i < argc && *argv[i] == '-'; i++)
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-?") == 0 || strcmp(argv[i], "--usage") == 0;
 	/* Help begins with the subcommand's name; a complaint of getopt(3), in one line, with that of the command, and a hint. */
 	snprintf(name, sizeof(name), "cgtune: try %.32s --help", argv[0]);
