@@ -233,6 +233,7 @@ cat >"$tmp/named" <<'END'
 mount -t tmpfs none /run || exit 1
 "$1" run --name "$4-d" --cpus 0.1 --summary -- sh "$3/burn-and-end" "$1" "$2" 3 2>"$3/err"
 "$1" stalls --bpffs "$CGTUNE_PROBE" --json >"$3/out"
+cp -r /run/cgtune-names "$3/first"
 for file in /run/cgtune-names/*; do
 	printf 'never\n/%s-never\n' "$4" >"${file%-*}-1"
 done
@@ -244,8 +245,12 @@ if unshare -m true 2>/dev/null; then
 	ok "the summary of a run has the probe's counts" \
 		grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
 		sed 's/^/# /' "$tmp/err"
-	is "what is counted of a run has a name when its cgroup is gone" "$(each name | sed -n "s/.*\($me-d .*\)/\1/p")" "$me-d (sh)"
-	is "which is kept, and one that is not counted forgotten" "$(grep -v '^/' "$tmp/names" | sort -u | tr '\n' ' ')" "$me-d (sh) $me-g (sh) "
+	is "what is counted of a run has a name when its cgroup is gone" "$(cat "$tmp"/first/* | grep -v '^/' | sort -u)" "$me-d (sh)"
+	id=$(find "$tmp/first" -name '*-*' | sed -n '1s/.*-//p')
+	ok "stalls has that name, unless its slot is another's by now" test -z "$(for i in $(seq 0 $(($("$json" -n groups <"$tmp/out") - 1))); do
+		"$json" "groups.$i.id" "groups.$i.name" <"$tmp/out" | paste -s -d' ' -
+	done | grep "^$id " | grep -vx "$id $me-d (sh)")"
+	is "one that is not counted is forgotten with the next" "$(grep -v "^/\|$me-d" "$tmp/names" | sort -u)" "$me-g (sh)"
 else
 	skip "a run and the probe" "no mount namespace can be made here"
 fi
