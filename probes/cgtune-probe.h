@@ -201,6 +201,7 @@ struct cgtune_probe_feature {
 	int answer;			/**< 1 yes, 0 no, -1 unknown: no right to ask */
 	const char *since;		/**< the Linux release that has it */
 	const char *fallback;		/**< what is done without */
+	int error;			/**< no: what it was refused with, such as -EPERM by one that has it; 0: it is not there */
 };
 
 /** A program or a map of those that start would load. */

@@ -149,6 +149,15 @@ static const struct {
 	{ "memcg-accounting", probe_has_memcg_accounting, "5.11", "RLIMIT_MEMLOCK is raised while loading" },
 };
 
+/* Of what a kernel may have and refuse. */
+static int refusal(int (*ask)(void))
+{
+	int r = ask == has_tracing ? probe_rung_try(CGTUNE_PROBE_FENTRY) :
+		ask == has_kprobe ? probe_rung_try(CGTUNE_PROBE_KPROBE) : 0;
+
+	return r == -EPERM || r == -EACCES ? r : 0;
+}
+
 static int fill(struct cgtune_probe_feature *features, size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all) && i < n; i++) {
@@ -157,8 +166,9 @@ static int fill(struct cgtune_probe_feature *features, size_t n)
 			.since = all[i].since, .fallback = all[i].fallback,
 		};
 
-		if (util_struct_check(&features[i], sizeof(feature)) < 0)
+		if (util_struct_check(&features[i], offsetof(struct cgtune_probe_feature, error)) < 0)
 			return -EINVAL;
+		feature.error = feature.answer == 0 ? refusal(all[i].ask) : 0;
 		util_struct_out(&features[i], &feature, sizeof(feature));
 	}
 	return (int)ARRAY_SIZE(all);

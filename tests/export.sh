@@ -94,6 +94,10 @@ fails "two places" 2 'only one of them' "$cgtune" export --listen 0 --textfile x
 fails "once, listening" 2 'goes with --textfile' "$cgtune" export --listen 0 --once
 fails "no port" 2 'wants an address and a port in figures' "$cgtune" export --listen 127.0.0.1:
 fails "a port that no machine has" 2 'wants an address and a port in figures' "$cgtune" export --listen 127.0.0.1:65536
+fails "how often, listening" 2 '^cgtune: --interval: goes with --textfile' "$cgtune" export --listen 0 --interval 1
+fails "created, in a file" 2 '^cgtune: --created: goes with --listen' "$cgtune" export --textfile x.prom --created
+fails "a client's time, of a file" 2 '^cgtune: --timeout: goes with --listen' "$cgtune" export --textfile x.prom --timeout 1
+fails "no file" 2 '^cgtune: --textfile: wants the name of a file' "$cgtune" export --textfile=
 fails "no regular expression" 2 'is no extended regular expression' "$cgtune" export --textfile x --name '('
 fails "no depth" 2 'wants a number of levels' "$cgtune" export --textfile x --depth -1
 fails "a relative path" 2 'absolute path' "$cgtune" export --textfile x --cgroup a
@@ -147,6 +151,8 @@ is "POST" "$(answers -d x "$url")" 405
 is "PUT of something large" "$(head -c 300000 /dev/zero | answers -T - "$url")" 405
 is "a wrong cgroup" "$(answers "$url?cgroup=a")" 400
 is "a wrong depth" "$(answers "$url?depth=x")" 400
+ask "$url?cgroup=$path"
+is "a request of one cgroup is told of one" "$(of 'cgtune_groups{}')" 1
 ask -n "$url?cgroup=$path"
 is "of one cgroup" "$(grep -c 'cgtune_cpu_limit_cpus{' "$tmp/out") $(grep -c "cgtune_cpu_limit_cpus{cgroup=\"$path\"}" "$tmp/out")" "1 1"
 ask -n "$url?depth=0"
@@ -188,6 +194,10 @@ is "--cgroup, --depth" "$(of 'cgtune_groups{}')" "$(grep -c '^cgtune_cpu_pool_si
 end "$exporter"
 run "$cgtune" export --textfile "$tmp/x.prom" --once --name "/$me-a\$" --bpffs "$bpffs"
 is "a file" "$status$(cat "$tmp/err")" 0
+gives "a file that node_exporter does not read, of a cgroup that is not there" 0 \
+	"$cgtune" export --textfile "$tmp/x.txt" --once --cgroup "/$me-none" --bpffs "$bpffs"
+says "the one is said" "^cgtune: warning: $tmp/x.txt does not end in .prom"
+says "and the other" "^cgtune: warning: --cgroup: \"/$me-none\" is not there now"
 is "for everybody to read" "$(stat -c %a "$tmp/x.prom")" 644
 is "and nothing beside it" "$(find "$tmp" -name 'x.prom*' | wc -l)" 1
 ask "$tmp/x.prom"

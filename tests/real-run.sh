@@ -56,6 +56,21 @@ if test "$v2" = 1; then
 else
 	fails "--memory-high" 125 'cgroup v1, which has no such limit' "$cgtune" run --memory-high 64M true
 fi
+run "$cgtune" run --memory 64 --dry-run true
+says "--memory without a unit" '^cgtune: warning: --memory: "64" is 64 bytes, with which no command can start; 64M is 64 MiB$'
+gives "--cpus of all" 0 "$cgtune" run --cpus "$cpus" true
+is "is nothing to be warned of" "$(cat "$tmp/err")" ""
+run "$cgtune" run --cpus "$((cpus + 1))" true
+says "--cpus above all" "^cgtune: warning: --cpus $((cpus + 1)) limits nothing, as $cpus CPUs? may be used here\$"
+# nobody COMMAND...: as that user.
+nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+if test ! -d /run/systemd/system && nobody "$cgtune" run true 2>/dev/null; then
+	fails "no right to a cgroup" 125 'it takes root, or a cgroup that is delegated to this user$' nobody "$cgtune" run --cpus 1 true
+else
+	skip "no right to a cgroup" "systemd gives one, or $cgtune cannot be run by nobody"
+fi
 
 echo "# in one another"
 is "a limit within a smaller one" "$("$cgtune" run --cpus 0.25 --memory 64M "$cgtune" run --cpus 0.5 --memory 128M \
@@ -117,9 +132,13 @@ if grep -q '^SwapTotal: *0 kB' /proc/meminfo; then
 	is "beyond the limit it is killed" "$status" 137
 	says "which the summary says" '^cgtune: summary: ended by signal 9'
 	says "as an OOM kill" '; [1-9][0-9]* OOM kills?$'
+	gives "without a summary" 137 "$cgtune" run --memory 32M -- dd if=/dev/zero of=/dev/null bs=200M count=1
+	says "a line says so, too" '^cgtune: dd: killed for want of memory: the limit is 32 MiB$'
 else
 	skip "beyond the limit it is killed" "there is swap"
 fi
+gives "killed by somebody else" 137 "$cgtune" run --memory 32M -- sh -c 'kill -9 $$'
+is "is no kill for want of memory" "$(grep -c 'killed for want' "$tmp/err")" 0
 run "$cgtune" run --summary true
 says "without a cgroup of its own" 'of all programs in the cgroup'
 

@@ -84,7 +84,7 @@ run "$cgtune" stalls --bpffs "$bpffs" --json
 since "all groups" "$(each nr_throttled | sed -n "s|^$path ||p")" "$nr"
 run "$cgtune" stalls --bpffs "$bpffs" --cgroup "$path"
 is "the first line says what counts" "$(sed -n '1s/ since .*//p' "$tmp/out")" "Counted by the cgroups' own files"
-ok "why" sh -c 'head -n 1 "$1" | grep -q "no probe is started"' - "$tmp/out"
+is "why" "$(sed -n '1s/.*, as //p' "$tmp/out")" "no BPF file system is mounted at $bpffs:"
 since "a row" "$(sed -n "s|^.* \([0-9]*\)/[0-9]*  $path\$|\1|p" "$tmp/out")" "$nr"
 is "nothing on stderr" "$(cat "$tmp/err")" ""
 run "$cgtune" show --cgroup "$path" --why
@@ -158,6 +158,26 @@ if ! "$cgtune" probe features >/dev/null 2>&1; then
 	done_testing
 fi
 mount -t bpf bpf "$bpffs" || echo "# no BPF file system"
+fails "none is started" 1 "no probe is started .\`cgtune probe start --bpffs $bpffs\`, as root" "$cgtune" probe status --bpffs "$bpffs"
+fails "none is started of a process that is not there" 1 'pid: no such process' "$cgtune" probe start --bpffs "$bpffs" --pid 4194305
+fails "nor of a cgroup that is not there" 1 '/nowhere: no such' "$cgtune" probe start --bpffs "$bpffs" --subtree /nowhere
+if "$cgtune" probe features | grep -q '^fentry  *no '; then
+	"$cgtune" probe start --bpffs "$bpffs" --rung fentry >"$tmp/out" 2>&1
+	is "what the kernel has and refuses is told of as that" "$("$cgtune" probe features | grep -c '^fentry .*refused here: ')" \
+		"$(grep -c 'not permitted' "$tmp/out")"
+else
+	skip "what the kernel has and refuses" "it refuses nothing"
+fi
+group_of "$pid"
+nothing=${stat%/*/cpu.stat}/$me-nothing
+mkdir "$nothing"
+gives "it starts, for a cgroup with nothing in it" 0 "$cgtune" probe start --bpffs "$bpffs" --subtree "${path%/*}/$me-nothing"
+run "$cgtune" stalls --bpffs "$bpffs"
+is "nothing is no table" "$status $(sed 1d "$tmp/out")" "0 No cgroup has met a limit."
+run "$cgtune" stalls --bpffs "$bpffs" --json
+is "and an array of nothing" "$("$json" -n groups <"$tmp/out")" 0
+"$cgtune" probe stop --bpffs "$bpffs"
+rmdir "$nothing"
 gives "it starts" 0 "$cgtune" probe start --bpffs "$bpffs"
 is "status" "$("$cgtune" probe status --bpffs "$bpffs" | sed -n '1s/^rung \([a-z]*\), .*/\1/p')" \
 	"$(sed -n '1s/^rung \([a-z]*\), .*/\1/p' "$tmp/out")"
@@ -207,10 +227,33 @@ fails "no duration" 2 'above 0' "$cgtune" bpfdist --duration 0
 fails "no such rung" 2 'tracepoint or raw' "$cgtune" bpfdist --rung fentry
 
 sed 's/^exec sleep.*//' "$tmp/burn" >"$tmp/burn-and-end"
-run env CGTUNE_PROBE="$bpffs" "$cgtune" run --name "$me-d" --cpus 0.1 --summary -- sh "$tmp/burn-and-end" "$cgtune" "$json" 3
-ok "the summary of a run has the probe's counts" \
-	grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
-	sed 's/^/# /' "$tmp/err"
+# In a /run of its own, as other tests forget names of what their probes do not count. A record of a cgroup that never was is
+# beside the first's.
+cat >"$tmp/named" <<'END'
+mount -t tmpfs none /run || exit 1
+"$1" run --name "$4-d" --cpus 0.1 --summary -- sh "$3/burn-and-end" "$1" "$2" 3 2>"$3/err"
+"$1" stalls --bpffs "$CGTUNE_PROBE" --json >"$3/out"
+cp -r /run/cgtune-names "$3/first"
+for file in /run/cgtune-names/*; do
+	printf 'never\n/%s-never\n' "$4" >"${file%-*}-1"
+done
+"$1" run --name "$4-g" --cpus 0.1 -- sh "$3/burn-and-end" "$1" "$2" 3
+cat /run/cgtune-names/* >"$3/names"
+END
+if unshare -m true 2>/dev/null; then
+	CGTUNE_PROBE=$bpffs unshare -m sh "$tmp/named" "$cgtune" "$json" "$tmp" "$me"
+	ok "the summary of a run has the probe's counts" \
+		grep -Eq 'throttled in [0-9]+ of [0-9]+ periods, .* in all; [1-9][0-9]* stops of a CPU, the longest [0-9.]+ m?s$' "$tmp/err" ||
+		sed 's/^/# /' "$tmp/err"
+	is "what is counted of a run has a name when its cgroup is gone" "$(cat "$tmp"/first/* | grep -v '^/' | sort -u)" "$me-d (sh)"
+	id=$(find "$tmp/first" -name '*-*' | sed -n '1s/.*-//p')
+	ok "stalls has that name, unless its slot is another's by now" test -z "$(for i in $(seq 0 $(($("$json" -n groups <"$tmp/out") - 1))); do
+		"$json" "groups.$i.id" "groups.$i.name" <"$tmp/out" | paste -s -d' ' -
+	done | grep "^$id " | grep -vx "$id $me-d (sh)")"
+	is "one that is not counted is forgotten with the next" "$(grep -v "^/\|$me-d" "$tmp/names" | sort -u)" "$me-g (sh)"
+else
+	skip "a run and the probe" "no mount namespace can be made here"
+fi
 
 gives "it stops" 0 "$cgtune" probe stop --bpffs "$bpffs"
 ok "--follow ends then" long sh -c '! kill -0 "$1"' - "$followers"
@@ -221,6 +264,20 @@ echo "# readers"
 chmod 700 "$bpffs"
 gives "readers, where root alone comes to the pins" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
 says "are told of it" "^cgtune: warning: $bpffs is closed to --readers"
+# nobody COMMAND...: as that user.
+nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+nobody "$cgtune" probe status --bpffs "$bpffs" >"$tmp/out" 2>&1
+if grep -q 'map: Permission denied' "$tmp/out"; then
+	run nobody "$cgtune" stalls --bpffs "$bpffs"
+	ok "who may not read is told of them by stalls" sh -c 'head -n 1 "$1" | grep -q -e "denied; .cgtune probe start --readers"' - "$tmp/out"
+	run nobody "$cgtune" top --once --interval 0.1 --bpffs "$bpffs"
+	ok "and by top" sh -c 'head -n 1 "$1" | grep -q -e "denied; .cgtune probe start --readers"' - "$tmp/out"
+	fails "but not who may not start it" 1 'whoever starts it must be root$' nobody "$cgtune" probe start --bpffs "$bpffs"
+else
+	skip "who may not read" "no other user has bpf(2) here: $(head -n 1 "$tmp/out")"
+fi
 "$cgtune" probe stop --bpffs "$bpffs"
 chmod o+x "$bpffs"
 gives "readers, where they do" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all

@@ -11,7 +11,7 @@ screen=$build/tests/screen
 export LC_ALL=C.UTF-8 TERM=xterm-256color
 
 if ! grep -q "^HAVE_NCURSES_TRUE=''" "$build/config.log"; then
-	"$screen" -g 132x200 -e 'built without ncurses' -e QUOTA -k 2 -- "$cgtune" top --filter "$me-" >"$tmp/out"
+	"$screen" -g 132x200 -e 'built without ncurses' -e '0 of ' -k 2 -- "$cgtune" top --filter "$me-" >"$tmp/out"
 	is "without ncurses a table" "$?" 130
 	done_testing
 fi
@@ -110,6 +110,10 @@ run "$cgtune" top --once --interval 0.1 --tree --filter "$me-a"
 is "--tree" "$status $(groups "$tmp/out") $(grep -c ' /$' "$tmp/out")" "0 a 1"
 run "$cgtune" top --once --json --interval 0.1 --sort quota --filter "$me-"
 is "of JSON, too" "$("$json" groups.0.quota groups.1.quota groups.2.quota <"$tmp/out" | tr '\n' ' ')" "0.3 0.2 0.1 "
+run "$cgtune" top --once --interval 0.1 --filter "$me-none"
+is "nothing matches: no heading over nothing" "$(sed 's/ of [1-9].*//' "$tmp/out")" 0
+run "$cgtune" top --once --json --interval 0.1 --filter "$me-none"
+is "of JSON an array of nothing" "$("$json" -n groups <"$tmp/out")" 0
 fails "no such column" 2 'sort wants' "$cgtune" top --sort nothing
 fails "a filter that is too long" 2 'at most 255' "$cgtune" top --filter "$(printf '%0256d' 0)"
 

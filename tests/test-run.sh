@@ -42,13 +42,16 @@ says "a script for itself: says so" 'cannot be looked into: Too many levels'
 gives "SIGCHLD is ignored by who started us" 7 sh -c 'trap "" CHLD; exec "$0" run -- sh -c "exit 7"' "$cgtune"
 
 echo "# wrong usage: 125, as of env(1)"
-fails "no command" 125 '^cgtune: which command\?' "$cgtune" run
-fails "an option that is none" 125 'unrecognized option' "$cgtune" run --frob true
+fails "no command" 125 '^cgtune: run: no command is given; try cgtune run --help$' "$cgtune" run
+fails "an option that is none" 125 '^cgtune: try cgtune run --help: unrecognized option' "$cgtune" run --frob true
 for cpus in 0 -1 x 1.5.5 0.0001 1e3 nan ''; do
 	fails "--cpus '$cpus'" 125 ': --cpus wants' "$cgtune" run "--cpus=$cpus" true
 done
 for size in 0 -1 x 1X '1 M' 99999999999T ''; do
 	fails "--memory '$size'" 125 ': --memory wants' "$cgtune" run "--memory=$size" true
+done
+for size in 64m 64MB 64mib; do
+	fails "--memory $size" 125 ': --memory wants .*; write 64M for 64 MiB$' "$cgtune" run "--memory=$size" true
 done
 fails "--memory-high" 125 ': --memory-high wants' "$cgtune" run --memory-high many true
 for list in x 3-1 '1,' ,1 99999 1--2 0-3:2 ''; do
@@ -62,6 +65,7 @@ fails "--runtime" 125 '^cgtune: fortran: --runtime wants' "$cgtune" run --runtim
 fails "--gc with a command" 125 '^cgtune: --gc: takes no other' "$cgtune" run --gc true
 fails "--gc with an option" 125 '^cgtune: --gc: takes no other' "$cgtune" run --gc --why
 gives "--help" 0 "$cgtune" run --help
+is "behind an option it is the same" "$("$cgtune" run --cpus 1 --help | head -n 1)" "$(head -n 1 "$tmp/out")"
 for option in cpus memory memory-high cpuset name summary why dry-run runtime gc; do
 	ok "--help has --$option" grep -q -e "--$option" "$tmp/out"
 done
@@ -96,6 +100,10 @@ else
 	skip "the preload object" "it is not built"
 fi
 is "a memory limit by variable" "$(CGTUNE_MEMORY=512M "$cgtune" run sh -c 'echo $GOMEMLIMIT')" 460MiB
+run env CGTUNE_MEMORY=64M "$cgtune" run --why true
+says "--why: what is left out, and why" '^cgtune: environment: without GOMEMLIMIT, as this is less memory'
+run env CGTUNE_MEMORY=80M "$cgtune" run --why true
+is "--why: nothing is" "$(grep -c ': without' "$tmp/err")" 0
 is "--runtime" "$(CGTUNE_MEMORY=512M "$cgtune" run --runtime node sh -c 'echo $NODE_OPTIONS')" --max-old-space-size=384
 is "--runtime 0" "$(CGTUNE_MEMORY=512M "$cgtune" run --runtime 0 sh -c 'echo $GOMEMLIMIT')" ""
 is "a user's own value stays" "$(GOMEMLIMIT=5GiB CGTUNE_MEMORY=512M "$cgtune" run sh -c 'echo $GOMEMLIMIT')" 5GiB

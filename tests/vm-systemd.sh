@@ -81,6 +81,10 @@ test_status() {
 	run --memory 32M --summary -- dd if=/dev/zero of=/dev/null bs=128M count=1
 	is "killed for want of memory: the status" "$status" 137
 	ok "killed for want of memory: the summary" said '[1-9][0-9]* OOM kill'
+	run --memory 32M -- dd if=/dev/zero of=/dev/null bs=128M count=1
+	if [ "$CGTUNE_VM_MODE" = v2 ]; then
+		ok "killed for want of memory: a line, without it" said '^cgtune: dd: killed for want of memory: the limit is 32 MiB$'
+	fi
 }
 
 # Time that others spent is not the command's.

@@ -39,7 +39,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	struct choice *choice = state->input;
 
 	if (key == ARGP_KEY_NO_ARGS)
-		tool_usage("which command?", "try cgtune --help");
+		tool_usage("no command is given", "try cgtune --help");
 	if (key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
 	for (int i = 0; i < COMMANDS; i++) {

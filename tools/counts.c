@@ -3,10 +3,12 @@
 #include "counts.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #define TRIES 1000			/* while a CPU changes the counts of a group */
 
@@ -68,6 +70,17 @@ static bool is_counting(const struct counts_source *source, struct cgtune_probe_
 	return source->probe && cgtune_probe_state(source->probe, state) == 0 && !state->stopped_ns && state->pinned;
 }
 
+void counts_say_none(const char *bpffs, char *why, size_t size)
+{
+	struct statfs fs;
+
+	if (bpffs && (statfs(bpffs, &fs) < 0 || (unsigned long)fs.f_type != BPF_FS_MAGIC))
+		snprintf(why, size, "no BPF file system is mounted at %s", bpffs);
+	else
+		snprintf(why, size, "no probe is started (`cgtune probe start%s%s`, as root)", bpffs ? " --bpffs " : "",
+			 bpffs ? bpffs : "");
+}
+
 int counts_open(const char *bpffs, struct cgtune_probe **ret, char *why, size_t size)
 {
 	struct cgtune_probe_options options = {
@@ -78,10 +91,12 @@ int counts_open(const char *bpffs, struct cgtune_probe **ret, char *why, size_t 
 	*why = '\0';
 	r = cgtune_probe_open(&options, ret);
 	if (r == -ENOENT)
-		snprintf(why, size, "no probe is started (`cgtune probe start`, as root)");
+		counts_say_none(bpffs, why, size);
 	else if (r < 0 && !*why)
 		snprintf(why, size, "%s", cgtune_strerror(r));
 	why[strcspn(why, "\n")] = '\0';
+	if (r == -EACCES)
+		snprintf(why + strlen(why), size - strlen(why), "; " COUNTS_READERS);
 	return r;
 }
 

@@ -19,8 +19,13 @@ struct counts {
 struct counts_source {
 	struct cgtune_probe *probe;	/* NULL: none */
 	const char *rung;
-	char why[160];			/* there is none: half a sentence */
+	char why[256];			/* there is none: half a sentence */
 };
+
+/* There is none: half a sentence. bpffs: NULL: the usual place. */
+void counts_say_none(const char *bpffs, char *why, size_t size);
+/* What is said of one that may not be read. */
+#define COUNTS_READERS "`cgtune probe start --readers` says who besides root may read it"
 
 /* Find the started one. 0 or -errno: why has half a sentence. */
 int counts_open(const char *bpffs, struct cgtune_probe **ret, char *why, size_t size);

@@ -219,7 +219,7 @@ static void tell_look(struct telling *telling)
 	const struct export_table *table = telling->table;
 
 	tell_one(telling, &age, (struct export_value){ EXPORT_NS, tool_now_ns() - table->taken_ns, 0 });
-	tell_one(telling, &shown, count_of(table->shown));
+	tell_one(telling, &shown, count_of(telling->count));
 	tell_one(telling, &hidden, count_of(table->hidden));
 	if (table->has_state) {
 		tell_one(telling, &overflow, count_of(table->state.overflow));

@@ -59,13 +59,33 @@ static const regex_t *compile(const char *text, regex_t *regex)
 	return regex;
 }
 
-static void check(const struct export_options *to)
+static void check(struct export_options *to)
 {
+	size_t n = to->textfile ? strlen(to->textfile) : 0;
+
 	if (!to->listen == !to->textfile)
 		tool_usage("export", to->listen ? "--listen or --textfile, only one of them" :
 			   "--listen ADDR:PORT or --textfile FILE is missing");
-	if (to->once && !to->textfile)
-		tool_usage("--once", "goes with --textfile");
+	if (to->listen && (to->once || to->interval_s > 0))
+		tool_usage(to->once ? "--once" : "--interval", "goes with --textfile");
+	if (to->textfile && (to->timeout_s || to->created))
+		tool_usage(to->created ? "--created" : "--timeout", "goes with --listen");
+	if (to->textfile && (n < 5 || strcmp(to->textfile + n - 5, ".prom") != 0))
+		tool_warn(to->textfile, NULL, NULL, "does not end in .prom, and node_exporter reads no other files");
+	to->interval_s = to->interval_s > 0 ? to->interval_s : 15;
+	to->timeout_s = to->timeout_s ? to->timeout_s : 10;
+}
+
+/* One that comes later is told of then. */
+static void warn_of_cgroup(const struct export_options *to, const struct export_table *table)
+{
+	const struct export_filter any = { .cgroup = to->filter.cgroup, .depth = EXPORT_DEPTH_ALL };
+
+	for (size_t i = 0; i < table->count; i++)
+		if (export_filter_takes(&any, table->groups[i].path))
+			return;
+	if (to->filter.cgroup)
+		tool_warn("--cgroup", NULL, to->filter.cgroup, "is not there now, so no cgroup is told of");
 }
 
 static error_t parse_filter(int key, const char *argument, struct export_filter *filter)
@@ -100,6 +120,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		to->listen = argument;
 		return 0;
 	case KEY_TEXTFILE:
+		if (!*argument)
+			tool_usage("--textfile", "wants the name of a file");
 		to->textfile = argument;
 		return 0;
 	case KEY_ONCE:
@@ -145,6 +167,7 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 		tool_failed("the cgroups", r);
 		return -1;
 	}
+	warn_of_cgroup(to, table);
 	/* A file is for its owner's folder, which nobody's is not. */
 	return (to->listen || to->user) && privilege_drop(to->user) ? -1 : 0;
 }
@@ -152,7 +175,7 @@ int export_prepare(const struct export_options *to, struct export_table *table)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = { options, parse, NULL, doc, NULL, NULL, NULL };
-	struct export_options to = { .interval_s = 15, .timeout_s = 10, .filter = { .depth = EXPORT_DEPTH_ALL } };
+	struct export_options to = { .filter = { .depth = EXPORT_DEPTH_ALL } };
 	static char name[] = "cgtune export", version[64];
 	int status;
 

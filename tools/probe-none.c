@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* probe-none - in a build without BPF: `cgtune probe`, and where others ask for a probe */
 #include "counts.h"
+#include "register.h"
 #include "stalls.h"
 #include "tool.h"
 
@@ -56,4 +57,10 @@ const struct cgtune_stalls *counts_find(const struct counts *counts, uint64_t id
 	(void)id;
 	(void)hierarchy;
 	return NULL;
+}
+
+void register_removed(const char *const paths[2], const char *name)
+{
+	(void)paths;
+	(void)name;
 }

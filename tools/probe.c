@@ -2,11 +2,13 @@
 /* probe - `cgtune probe`: start, stop and describe the programs that count what limits do */
 #include "tool.h"
 #include "cgtune-probe.h"
+#include "counts.h"
 #include "groups.h"
 #include "register.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,14 +109,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 }
 
 /* One line: the library's sentence where it has one. */
-static int failed(int error)
+static int failed(const struct cgtune_probe_options *o, int error)
 {
 	char *line = text;
 
-	if (error == -ENOENT && !*text) {
-		fputs("cgtune: probe: not started: `cgtune probe start`, as root\n", stderr);
-		return TOOL_FAILED;
-	}
+	if (error == -ENOENT && !*text)
+		counts_say_none(o->bpffs, text, sizeof(text));
 	if (error == -EPERM && geteuid() == 0)
 		snprintf(text, sizeof(text), "not permitted, though this is root: it lacks CAP_BPF or CAP_PERFMON, or the "
 			 "kernel refuses such programs");
@@ -123,7 +123,7 @@ static int failed(int error)
 	line[strcspn(line, "\n")] = '\0';
 	fputs("cgtune: probe: ", stderr);
 	tool_print_safe(stderr, line);
-	fputs(error == -EACCES ? "; `cgtune probe start --readers` says who besides root may read it\n" : "\n", stderr);
+	fputs(error == -EACCES ? "; " COUNTS_READERS "\n" : "\n", stderr);
 	return TOOL_FAILED;
 }
 
@@ -188,6 +188,13 @@ static int set_subtree(struct arguments *arguments)
 	return r;
 }
 
+/* What only root may, for what everybody else would be told of readers. */
+static int not_permitted(const char *who)
+{
+	fprintf(stderr, "cgtune: probe: not permitted: whoever %s it must be root\n", who);
+	return TOOL_FAILED;
+}
+
 /* systemd mounts /sys/fs/bpf for root alone, and that mode is the machine's: it is not changed here. */
 static void warn_of_closed_folder(const struct cgtune_probe_options *o)
 {
@@ -207,10 +214,14 @@ static int start(struct arguments *arguments)
 
 	if (r < 0)
 		return tool_failed(arguments->subtree, r);
+	if (arguments->options.tgid && kill((pid_t)arguments->options.tgid, 0) < 0 && errno == ESRCH)
+		return tool_failed("--pid", -ESRCH);
 	arguments->options.flags |= CGTUNE_PROBE_MOUNT;
 	r = cgtune_probe_start(&arguments->options, &probe);
+	if (r == -EACCES && geteuid() != 0)
+		return not_permitted("starts");
 	if (r < 0)
-		return failed(r);
+		return failed(&arguments->options, r);
 	if (r == 1)
 		puts("it runs already, as it was started then; `cgtune probe stop` ends it:");
 	else
@@ -224,11 +235,9 @@ static int stop(struct arguments *arguments)
 {
 	int r = cgtune_probe_stop(&arguments->options);
 
-	if (r == -EACCES || r == -EPERM) {
-		fputs("cgtune: probe: not permitted: whoever stops it must be root\n", stderr);
-		return TOOL_FAILED;
-	}
-	return r < 0 ? failed(r) : TOOL_DONE;
+	if (r == -EACCES || r == -EPERM)
+		return not_permitted("stops");
+	return r < 0 ? failed(&arguments->options, r) : TOOL_DONE;
 }
 
 static int status(struct arguments *arguments)
@@ -237,10 +246,22 @@ static int status(struct arguments *arguments)
 	int r = cgtune_probe_open(&arguments->options, &probe);
 
 	if (r < 0)
-		return failed(r);
+		return failed(&arguments->options, r);
 	print_state(probe);
 	cgtune_probe_close(probe);
 	return TOOL_DONE;
+}
+
+/* What refuses it on a kernel that has it, in words. */
+static void print_refusal(int error)
+{
+	char lockdown[128], *mode;
+
+	printf("refused here: %s", strerror(-error));
+	if (tool_read("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown)) > 0 && (mode = strchr(lockdown, '[')) &&
+	    strncmp(mode, "[none]", 6) != 0)
+		printf(" (lockdown: %.*s)", (int)strcspn(mode + 1, "]"), mode + 1);
+	fputs("; ", stdout);
 }
 
 static int features(struct arguments *arguments)
@@ -249,14 +270,16 @@ static int features(struct arguments *arguments)
 	struct cgtune_probe_feature all[32];
 	int n;
 
-	(void)arguments;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		all[i].size = sizeof(all[i]);
 	n = cgtune_probe_features(all, sizeof(all) / sizeof(all[0]));
-	for (int i = 0; i < n; i++)
-		printf("%-20s %-8s since Linux %-5s without it: %s\n", all[i].name, answers[all[i].answer + 1],
-		       all[i].since, all[i].fallback);
-	return n < 0 ? failed(n) : TOOL_DONE;
+	for (int i = 0; i < n; i++) {
+		printf("%-20s %-8s since Linux %-5s ", all[i].name, answers[all[i].answer + 1], all[i].since);
+		if (all[i].error)
+			print_refusal(all[i].error);
+		printf("without it: %s\n", all[i].fallback);
+	}
+	return n < 0 ? failed(&arguments->options, n) : TOOL_DONE;
 }
 
 static int spec(struct arguments *arguments)
@@ -266,7 +289,7 @@ static int spec(struct arguments *arguments)
 	int r = cgtune_probe_spec(&arguments->options, &all);
 
 	if (r < 0)
-		return failed(r);
+		return failed(&arguments->options, r);
 	for (size_t i = 0; cgtune_probe_spec_item(all, i, &item) == 0; i++)
 		if (strcmp(item.type, "map") == 0)
 			printf("%-20s %-24s map of %u entries of %u bytes\n", item.object, item.name, item.entries,

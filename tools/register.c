@@ -6,6 +6,7 @@
  * any more when the container has ended; an OCI hook knows the name, while both are there.
  */
 #include "register.h"
+#include "env.h"
 #include "groups.h"
 #include "names.h"
 #include "tool.h"
@@ -14,6 +15,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { STATE_SIZE = 1 << 20 };
@@ -110,19 +112,25 @@ static bool is_counted(uint64_t id, uint32_t hierarchy, void *user)
 			cgtune_probe_read_memory(user, id, hierarchy, &memory) == 0);
 }
 
-/* What a probe of another version has counted cannot be printed either; but one may be there that cannot be opened now. */
-static void prune(const struct cgtune_probe_options *options)
+/* probe: NULL: there is none, so that nothing is counted. */
+static void forget(struct cgtune_probe *probe)
 {
 	static struct groups cpu, memory;
-	struct cgtune_probe *probe = NULL;
-	int r = cgtune_probe_open(options, &probe);
 
-	if (r < 0 && r != -ENOENT && r != -EBADMSG)
-		return;
 	if (groups_find("cpu", &cpu) == 0)
 		names_prune(&cpu, is_counted, probe);
 	if (groups_find("memory", &memory) == 0 && memory.hierarchy != cpu.hierarchy)
 		names_prune(&memory, is_counted, probe);
+}
+
+/* What a probe of another version has counted cannot be printed either; but one may be there that cannot be opened now. */
+static void prune(const struct cgtune_probe_options *options)
+{
+	struct cgtune_probe *probe = NULL;
+	int r = cgtune_probe_open(options, &probe);
+
+	if (r == 0 || r == -ENOENT || r == -EBADMSG)
+		forget(probe);
 	cgtune_probe_close(probe);
 }
 
@@ -146,4 +154,37 @@ int register_container(const struct cgtune_probe_options *options, int32_t pid, 
 	if (cpu == 0 || memory == 0)
 		return TOOL_DONE;
 	return tool_failed("the container's cgroups", cpu == -ENOENT ? memory : cpu);
+}
+
+/* Where libcgtune looks for a probe. False: nowhere; or a filter of seccomp(2) may kill who calls bpf(2). */
+static bool find_place(const char **ret)
+{
+	const struct cgtune_options options = { .size = sizeof(options) };
+	struct env env;
+
+	env_read(&options, &env);
+	*ret = (const char *)(uintptr_t)env_value(&env, ENV_PROBE, 0);
+	if (env_has(&env, ENV_PROBE))
+		return *ret;
+	return !env_is_off(&env) && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 0;
+}
+
+void register_removed(const char *const paths[2], const char *name)
+{
+	static const char *const controllers[] = { "cpu", "memory" };
+	struct cgtune_probe_options options = { .size = sizeof(options) };
+	static struct groups groups;
+	struct cgtune_probe *probe;
+	bool named = false;
+	uint64_t id;
+
+	if (geteuid() != 0 || !find_place(&options.bpffs) || cgtune_probe_open(&options, &probe) < 0)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (paths[i] && groups_find(controllers[i], &groups) == 0 && groups_id(&groups, paths[i], &id) == 0 &&
+		    is_counted(id, groups.hierarchy, probe))
+			named |= names_add(&groups, paths[i], name) == 0;
+	if (named)
+		forget(probe);
+	cgtune_probe_close(probe);
 }

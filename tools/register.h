@@ -10,4 +10,10 @@
 /* name: of the groups of that process; NULL: both are in the container's state, on standard input. An exit status. */
 int register_container(const struct cgtune_probe_options *options, int32_t pid, const char *name);
 
+/*
+ * Name a cgroup that is about to go away, by its paths for cpu and for memory, NULL: it has none, where a probe has counted
+ * something of it: who is not root, or asks where no probe is, need not be told.
+ */
+void register_removed(const char *const paths[2], const char *name);
+
 #endif

@@ -141,7 +141,8 @@ static int make_dirs(const struct group *group)
 
 		if (r == 0)
 			continue;
-		run_failed(c->dir, r == -EEXIST ? "is there already" : "cannot be made: %s", strerror(-r));
+		run_failed(c->dir, r == -EEXIST ? "is there already" : "cannot be made: %s%s", strerror(-r),
+			   r == -EACCES || r == -EPERM ? "; it takes root, or a cgroup that is delegated to this user" : "");
 		for (unsigned k = 0; k < i; k++)
 			if (group_is_first(group, k))
 				remove_dir(group->controller[k].dir);

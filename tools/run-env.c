@@ -11,6 +11,7 @@
 
 #define OBJECT "libcgtune-preload.so"
 #define PRELOAD "LD_PRELOAD"
+#define PLENTY (UINT64_C(1) << 40)
 
 static bool is_there(char path[PATH_MAX], const char *folder, const char *below)
 {
@@ -190,6 +191,22 @@ static void explain_kept(const struct tuning *tuning)
 	}
 }
 
+/* What would be set with more memory: the least that a runtime is told of is the table's to know. */
+static void explain_left_out(const struct tuning *tuning)
+{
+	struct cgtune_plan plan = tuning->plan;
+	static struct table more;
+
+	plan.memory = PLENTY;
+	table_make(&(struct table_input){
+		.plan = &plan, .memory = PLENTY, .groups = tuning->groups, .known = TABLE_ALL_GROUPS,
+	}, &more);
+	for (unsigned i = 0; i < TABLE_VARIABLES; i++)
+		if (more.values[i] && !tuning->table.values[i])
+			fprintf(stderr, "cgtune: environment: without %s, as this is less memory than its runtime can do with\n",
+				table_name(i));
+}
+
 static int set(const char *name, const char *value)
 {
 	return (value ? setenv(name, value, 1) : unsetenv(name)) < 0 ? -errno : 0;
@@ -205,6 +222,7 @@ static void explain(const struct run_options *options, const struct tuning *tuni
 	}
 	explain_limits(tuning);
 	explain_kept(tuning);
+	explain_left_out(tuning);
 }
 
 int environment_set(const struct run_options *options, const char *object)

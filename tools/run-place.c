@@ -64,6 +64,16 @@ static void set_quota(uint64_t micro, struct tuning_limits *limits)
 	limits->quota_us = util_mul_div(micro, limits->period_us, UTIL_MICRO);
 }
 
+/* Most likely a slip: a quota above the CPUs that there are never stops anything. */
+static void warn_of_quota(const struct place *place)
+{
+	uint32_t cpus = place->here.cpus;
+
+	if (place->options->cpus_micro > (uint64_t)cpus * UTIL_MICRO)
+		fprintf(stderr, "cgtune: warning: --cpus %.6g limits nothing, as %" PRIu32 " CPU%s may be used here\n",
+			(double)place->options->cpus_micro / UTIL_MICRO, cpus, cpus == 1 ? "" : "s");
+}
+
 /*
  * What is asked for, where it is below what holds here; beyond that v1 refuses, and v2 takes
  * it for nothing. all: what is not asked for, too.
@@ -74,6 +84,7 @@ static void tighten(struct place *place, bool all)
 	const struct cgtune_limits *here = &place->here;
 	struct tuning_limits *limits = &place->group->limits;
 
+	warn_of_quota(place);
 	if (options->cpus_micro)
 		set_quota(options->cpus_micro, limits);
 	if (here->cpu_period_us && (limits->period_us ?

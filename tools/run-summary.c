@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,17 +86,27 @@ static void read_stops(const struct group *group, struct summary *ret)
 	}
 }
 
-void summary_read(const struct group *group, bool own, struct summary *ret)
+static void read_memory(const struct group *group, struct summary *ret)
 {
 	bool v2 = is_v2(group, "memory");
 
+	ret->peak = number(group, "memory", v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
+	ret->limit = number(group, "memory", v2 ? "memory.max" : "memory.limit_in_bytes", NULL);
+	ret->oom_kills = number(group, "memory", v2 ? "memory.events" : "memory.oom_control", "oom_kill");
+}
+
+void summary_read(const struct group *group, bool own, struct summary *ret)
+{
 	ret->cpu_ns = cpu_ns(group);
 	ret->has_quota = !own && group_find(group, "cpu") >= 0;
 	read_throttle(group, own, ret);
 	read_stops(group, ret);
-	ret->peak = number(group, "memory", v2 ? "memory.peak" : "memory.max_usage_in_bytes", NULL);
-	ret->limit = number(group, "memory", v2 ? "memory.max" : "memory.limit_in_bytes", NULL);
-	ret->oom_kills = number(group, "memory", v2 ? "memory.events" : "memory.oom_control", "oom_kill");
+	read_memory(group, ret);
+}
+
+static bool has_limit(const struct summary *s)
+{
+	return s->limit != CGTUNE_UNKNOWN && !parse_is_unlimited(s->limit);
 }
 
 static uint64_t difference(uint64_t after, uint64_t before)
@@ -147,7 +158,7 @@ static void print_memory(const struct summary *s, bool shared)
 		fputs("peak not known", stderr);
 	else
 		fprintf(stderr, "%s at most", tool_bytes(s->peak, room));
-	if (!shared && s->limit != CGTUNE_UNKNOWN && !parse_is_unlimited(s->limit))
+	if (!shared && has_limit(s))
 		fprintf(stderr, " of %s", tool_bytes(s->limit, room));
 	if (s->oom_kills == CGTUNE_UNKNOWN)
 		fputs("; OOM kills not known\n", stderr);
@@ -172,4 +183,17 @@ void summary_print(const struct summary *before, const struct summary *after, co
 	if (before)
 		fputs("cgtune: summary: these figures are of all programs in the cgroup, as the command had none of its own\n",
 		      stderr);
+}
+
+/* The kernel counts a kill before it sends the signal (mm/oom_kill.c). */
+void summary_print_kill(const struct group *group, const char *command, const struct run_result *result)
+{
+	struct summary s;
+	char room[32];
+
+	if (result->signal != SIGKILL)
+		return;
+	read_memory(group, &s);
+	if (has_limit(&s) && s.oom_kills && s.oom_kills != CGTUNE_UNKNOWN)
+		run_failed(command, "killed for want of memory: the limit is %s", tool_bytes(s.limit, room));
 }

@@ -2,10 +2,15 @@
 /* run - `cgtune run`: a command in its limits, with what tells it of them */
 #include "run.h"
 #include "grammar.h"
+#include "names.h"
+#include "register.h"
 #include "run-cpus.h"
 #include "tool.h"
+#include "util.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,12 +83,48 @@ bool run_wants_group(const struct run_options *o)
 	return o->cpus_micro || o->memory != CGTUNE_UNLIMITED || o->memory_high != CGTUNE_UNLIMITED || o->cpuset;
 }
 
-static uint64_t parse_size(const char *text, const char *why)
+/* 64 pages, of which the kernel charges a cgroup at once (MEMCG_CHARGE_BATCH): with less our child does not come as far as
+ * execve(2) (Linux 6.18: killed with 200 KiB). */
+#define MEMORY_LEAST (256 * 1024)
+
+/* A unit as docker has it, or the SI: the size in ours, where it is one, in room. */
+static bool respell(const char *text, char room[32], uint64_t *bytes)
 {
+	static const char *const rests[] = { "", "b", "i", "ib" };
+	size_t n = strspn(text, "0123456789.");
+
+	for (size_t i = 0; text[n] && i < ARRAY_SIZE(rests); i++)
+		if (strcasecmp(text + n + 1, rests[i]) == 0)
+			return snprintf(room, 32, "%.*s%c", (int)n, text, toupper((unsigned char)text[n])) < 32 &&
+				grammar_size(room, bytes) == 0 && *bytes;
+	return false;
+}
+
+static void refuse_size(const char *option, const char *text)
+{
+	char why[160], ours[32], room[32];
 	uint64_t bytes;
+	int n = snprintf(why, sizeof(why), "%s wants a size above 0, such as 512M, 512MiB or 1G", option);
+
+	if (respell(text, ours, &bytes))
+		snprintf(why + n, sizeof(why) - (size_t)n, "; write %s for %s", ours, tool_bytes(bytes, room));
+	tool_usage(text, why);
+}
+
+static uint64_t parse_size(const char *option, const char *text)
+{
+	char why[128], room[32];
+	uint64_t bytes;
+	int n;
 
 	if (grammar_size(text, &bytes) < 0 || !bytes)
-		tool_usage(text, why);
+		refuse_size(option, text);
+	if (bytes >= MEMORY_LEAST)
+		return bytes;
+	n = snprintf(why, sizeof(why), "is %s, with which no command can start", tool_bytes(bytes, room));
+	if (bytes < 65536 && !text[strspn(text, "0123456789")])
+		snprintf(why + n, sizeof(why) - (size_t)n, "; %" PRIu64 "M is %s", bytes, tool_bytes(bytes << 20, room));
+	tool_warn(option, NULL, text, why);
 	return bytes;
 }
 
@@ -121,10 +162,10 @@ static error_t parse_limit(int key, char *argument, struct run_options *run)
 		run->cpus_micro = parse_cpus(argument);
 		return 0;
 	case KEY_MEMORY:
-		run->memory = parse_size(argument, "--memory wants a size above 0, such as 512M");
+		run->memory = parse_size("--memory", argument);
 		return 0;
 	case KEY_HIGH:
-		run->memory_high = parse_size(argument, "--memory-high wants a size above 0, such as 512M");
+		run->memory_high = parse_size("--memory-high", argument);
 		return 0;
 	case KEY_CPUSET:
 		run->cpuset = parse_cpuset(argument);
@@ -142,7 +183,7 @@ static void check(const struct arguments *arguments)
 	if (arguments->gc && (arguments->others || arguments->run.argv))
 		tool_usage("--gc", "takes no other option, and no command");
 	if (!arguments->gc && !arguments->run.argv)
-		tool_usage("which command?", "try cgtune run --help");
+		tool_usage("run", "no command is given; try cgtune run --help");
 	if (arguments->run.name && !run_wants_group(&arguments->run))
 		tool_usage("--name", "there is no cgroup to name without a limit");
 }
@@ -270,6 +311,27 @@ static void explain_group(const struct group *group)
 		fprintf(stderr, "cgtune: cgroup: %s = %s\n", group->value[i].file, group->value[i].text);
 }
 
+/* What a probe has counted of the group is told of for longer than there is a path. */
+static void leave_name(const struct run_options *run, const struct group *group)
+{
+	static const char *const controllers[] = { "cpu", "memory" };
+	const char *paths[2] = { NULL, NULL }, *last = NULL;
+	char name[NAMES_LENGTH + 1];
+
+	for (int k = 0; k < 2; k++) {
+		int i = group_find(group, controllers[k]);
+
+		if (i < 0)
+			continue;
+		paths[k] = group->controller[i].dir + group->controller[i].mount;
+		last = strrchr(group->controller[i].dir, '/');
+	}
+	if (!last)
+		return;
+	snprintf(name, sizeof(name), "%s (%s)", last + 1, basename(run->argv[0]));
+	register_removed(paths, name);
+}
+
 static int run_in_group(const struct run_options *run, struct group *group, const char *object)
 {
 	struct record record;
@@ -296,17 +358,30 @@ static int run_in_group(const struct run_options *run, struct group *group, cons
 	if (run->summary && result.started) {
 		summary_read(group, false, &after);
 		summary_print(NULL, &after, &result);
+	} else {
+		summary_print_kill(group, run->argv[0], &result);
 	}
+	leave_name(run, group);
 	if (group_remove(group))
 		record_remove(&record);
 	return result.status;
+}
+
+/* Whether the group is the scope that systemd made: on v1 a controller's may be a slice above that. */
+static bool is_scope(const struct run_options *run, const struct group *group)
+{
+	for (unsigned i = 0; i < group->controllers; i++)
+		if (group->controller[i].version != 2)
+			return false;
+	return run->in_scope && group->controllers;
 }
 
 static int run_here(const struct run_options *run, struct group *group, const char *object)
 {
 	struct run_result result;
 	struct summary before, after;
-	bool summary = run->summary && group_own(run, group) == 0;
+	bool own = (run->summary || run->in_scope) && group_own(run, group) == 0, summary = own && run->summary,
+	     alone = own && is_scope(run, group);
 
 	run_block_signals();
 	if (summary)
@@ -315,7 +390,11 @@ static int run_here(const struct run_options *run, struct group *group, const ch
 	if (summary && result.started) {
 		summary_read(group, !run->in_scope, &after);
 		summary_print(run->in_scope ? NULL : &before, &after, &result);
+	} else if (alone) {
+		summary_print_kill(group, run->argv[0], &result);
 	}
+	if (alone)
+		leave_name(run, group);
 	return result.status;
 }
 

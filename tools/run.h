@@ -131,6 +131,8 @@ struct summary {
 void summary_read(const struct group *group, bool own, struct summary *ret);
 /* before: NULL: the cgroup was the command's alone. */
 void summary_print(const struct summary *before, const struct summary *after, const struct run_result *result);
+/* Without a summary: one line where the memory limit of the group, the command's own, has killed it. */
+void summary_print_kill(const struct group *group, const char *command, const struct run_result *result);
 
 /* run-systemd: where systemd is, it alone makes cgroups. */
 bool systemd_is_here(void);

@@ -82,21 +82,31 @@ static bool has_cpu(const struct stalls_group *group)
 	return group->counts.nr_throttled != CGTUNE_UNKNOWN || group->counts.throttles != CGTUNE_UNKNOWN;
 }
 
+static size_t count(const struct stalls_list *list, bool (*has)(const struct stalls_group *group))
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		n += has(&list->groups[i]);
+	return n;
+}
+
 /* Two tables, as few groups have both, and a line for a terminal. */
 void stalls_print_table(const struct stalls_list *list)
 {
-	bool memory = false;
+	bool cpu = count(list, has_cpu), memory = count(list, has_memory);
 
-	printf("%10s %10s %10s %10s %10s %10s %14s  %s\n", "THROTTLES", "THROTTLED", "EPISODES", "WALL", "LONGEST",
-	       "UNCHARGED", "OF PERIODS", "CGROUP");
-	for (size_t i = 0; i < list->count; i++) {
+	if (!cpu && !memory)
+		puts("No cgroup has met a limit.");
+	if (cpu)
+		printf("%10s %10s %10s %10s %10s %10s %14s  %s\n", "THROTTLES", "THROTTLED", "EPISODES", "WALL", "LONGEST",
+		       "UNCHARGED", "OF PERIODS", "CGROUP");
+	for (size_t i = 0; i < list->count; i++)
 		if (has_cpu(&list->groups[i]))
 			print_cpu(&list->groups[i]);
-		memory |= has_memory(&list->groups[i]);
-	}
 	if (!memory)
 		return;
-	printf("\n%10s %10s %10s %10s %10s  %s\n", "HIGH", "MAX", "SLEEPS", "SLEPT", "OOM KILLS", "CGROUP");
+	printf("%s%10s %10s %10s %10s %10s  %s\n", cpu ? "\n" : "", "HIGH", "MAX", "SLEEPS", "SLEPT", "OOM KILLS", "CGROUP");
 	for (size_t i = 0; i < list->count; i++)
 		if (has_memory(&list->groups[i]))
 			print_memory(&list->groups[i]);

@@ -46,7 +46,7 @@ void tool_print_safe(FILE *out, const char *text)
 static void complain(const char *what, const char *why)
 {
 	fputs("cgtune: ", stderr);
-	tool_print_safe(stderr, what);
+	tool_print_safe(stderr, *what ? what : "\"\"");
 	fprintf(stderr, ": %s\n", why);
 }
 
@@ -207,13 +207,16 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
 	const struct argp_child children[] = { { .argp = argp }, { 0 } };
 	const struct argp outer = { .parser = quiet, .children = children };
-	static char name[] = "cgtune";
+	static char name[64];
+	bool help = false;
 	error_t r;
 
 	argp_err_exit_status = tool_usage_status;
-	/* Help begins with the subcommand's name, a complaint of getopt(3) with the command's. */
-	if (argc < 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-?") != 0 &&
-			 strcmp(argv[1], "--usage") != 0))
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-?") == 0 || strcmp(argv[i], "--usage") == 0;
+	/* Help begins with the subcommand's name; a complaint of getopt(3), in one line, with that of the command, and a hint. */
+	snprintf(name, sizeof(name), "cgtune: try %.32s --help", argv[0]);
+	if (!help)
 		argv[0] = name;
 	r = argp_parse(&outer, argc, argv, ARGP_IN_ORDER, NULL, input);
 	if (r)

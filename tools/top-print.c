@@ -24,13 +24,16 @@ const char *top_source_of_stops(const struct top_sampler *sampler, char *room, s
 void top_print_table(const struct top_sampler *sampler, const struct top_table *table)
 {
 	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	char room[256], cell[TOP_CELL], name[NAMES_SHOWN];
+	char room[320], cell[TOP_CELL], name[NAMES_SHOWN];
 
+	if (*sampler->arguments->view.filter)
+		printf("%zu of ", table->count);
 	printf("%zu cgroups over %.1f s, from %s; %s\n", table->total, (double)table->ns / 1e9, top_source_of_rows(sampler),
 	       top_source_of_stops(sampler, room, sizeof(room)));
-	for (int c = 0; c < TOP_CGROUP; c++)
+	for (int c = 0; c < TOP_CGROUP && table->count; c++)
 		printf("%*s ", (int)top_column_width(c), top_column_title(c));
-	printf(" %s\n", top_column_title(TOP_CGROUP));
+	if (table->count)
+		printf(" %s\n", top_column_title(TOP_CGROUP));
 	for (size_t i = 0; i < table->count; i++) {
 		for (int c = 0; c < TOP_CGROUP; c++)
 			printf("%s ", top_column_text(c, &table->lines[i], utf8, cell));

@@ -51,16 +51,15 @@ static void assume(const struct tuning_limits *assumed, struct cgtune_limits *li
 int tuning_read(const char *runtime, const struct tuning_limits *assumed, struct tuning *ret)
 {
 	const struct cgtune_options options = { .size = sizeof(options), .report = warn };
-	uint64_t wanted;
 	struct env env;
 	int r;
 
 	env_read(&options, &env);
 	env_warn(&options, &env, ENV_GROUPS, "the default variables");
-	wanted = env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT));
+	ret->groups = env_value(&env, ENV_GROUPS, ENV_GROUP_BIT(ENV_GROUP_DEFAULT));
 	ret->runtime = runtime ? runtime : env_has(&env, ENV_GROUPS) ? env_get(TUNING_RUNTIME) : NULL;
 	if (runtime)
-		env_groups(runtime, &wanted);
+		env_groups(runtime, &ret->groups);
 	ret->off = env_is_off(&env);
 	ret->limits.size = sizeof(ret->limits);
 	ret->plan.size = sizeof(ret->plan);
@@ -73,7 +72,7 @@ int tuning_read(const char *runtime, const struct tuning_limits *assumed, struct
 		return r;
 	table_make(&(struct table_input){
 		.plan = &ret->plan, .memory = table_memory(&ret->limits),
-		.groups = wanted, .known = TABLE_ALL_GROUPS,
+		.groups = ret->groups, .known = TABLE_ALL_GROUPS,
 	}, &ret->table);
 	return 0;
 }

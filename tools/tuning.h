@@ -12,6 +12,7 @@ struct tuning {
 	struct cgtune_limits limits;
 	struct cgtune_plan plan;
 	struct table table;		/* its changes point into it: not to be copied */
+	uint64_t groups;		/* of variables, that are wanted */
 	bool off;			/* CGTUNE=off: nothing is to be done at all */
 	const char *runtime;		/* the list of groups that was gone by; NULL: the default */
 };
