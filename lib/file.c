@@ -159,7 +159,7 @@ static void watch(struct file_set *set, const char *path, int fd)
 int file_text(struct file_set *set, int slot, const char *path, char *buffer, size_t size)
 {
 	int *held = set->held && slot >= 0 ? &set->held[slot] : NULL;
-	int fd;
+	int fd, n;
 
 	if (held && *held >= 0)
 		return read_all(set, *held, buffer, size, true);
@@ -174,7 +174,12 @@ int file_text(struct file_set *set, int slot, const char *path, char *buffer, si
 		close_later(set, fd);
 	else
 		watch(set, path, fd);
-	return read_all(set, fd, buffer, size, false);
+	n = read_all(set, fd, buffer, size, false);
+	if (held && n == -EISDIR) {			/* a file may come in its place */
+		sys1(SYS_close, fd);
+		*held = FILE_NEW;
+	}
+	return n;
 }
 
 int file_exists(struct file_set *set, const char *path)
