@@ -304,7 +304,7 @@ tests_real_usdt_CFLAGS = $(AM_CFLAGS) -Wa,-Itests
 tests_real_usdt_LDADD = libcgtune.la $(CHECK_LIBS) $(CGROUP_LIBS) $(BPF_LIBS)
 tests/usdt.bpf.o: $(srcdir)/tests/usdt.bpf.c $(srcdir)/tests/usdt-seen.h
 	@$(MKDIR_P) tests
-	$(AM_V_BPF)$(bpf_compile) -mcpu=v2
+	$(AM_V_BPF)$(bpf_compile) -mcpu=v2 -idirafter /usr/include/$$($(CC) -print-multiarch)
 $(tests_real_usdt_OBJECTS): tests/usdt.bpf.o
 CLEANFILES += tests/usdt.bpf.o
 endif
