@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 	struct json_object *object;
 	int first = argc > 1 && argv[1][0] == '-' ? 2 : 1;
 
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* 0.17 and 0.18, strict, take every character above 127 for a control character. */
+	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8 | (json_c_version_num() < 17 << 8 ? JSON_TOKENER_STRICT : 0));
 	object = json_tokener_parse_ex(tokener, text, (int)n + 1);
 	if (json_tokener_get_error(tokener) != json_tokener_success || !json_object_is_type(object, json_type_object) ||
 	    strspn(text + json_tokener_get_parse_end(tokener), "\n") + json_tokener_get_parse_end(tokener) < n) {
