@@ -198,7 +198,7 @@ fi
 
 echo "# exit statuses"
 fails "no such root" 1 '^cgtune: /nonexistent: .+' "$cgtune" show --root /nonexistent
-fails "root is some directory" 2 '^cgtune: .+: --root wants a directory that holds proc/ and sys/$' "$cgtune" show --root "$srcdir"
+fails "root is some directory" 1 '^cgtune: .+: --root wants a directory that holds proc/ and sys/$' "$cgtune" show --root "$srcdir"
 fails "root is a file" 1 '^cgtune: .+: .+' "$cgtune" show --root "$cgtune"
 fails "no such root, JSON" 1 '^cgtune: /nonexistent: .+' "$cgtune" show --json --root /nonexistent
 mkdir -p "$tmp/unreadable/proc/self/cgroup" || exit 99

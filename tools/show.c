@@ -77,7 +77,7 @@ static void check_root(const char *root)
 	if (fd < 0)
 		return;
 	if (faccessat(fd, "proc", F_OK, 0) < 0 && errno == ENOENT && faccessat(fd, "sys", F_OK, 0) < 0 && errno == ENOENT)
-		tool_usage(root, "--root wants a directory that holds proc/ and sys/");
+		exit(tool_failed_as(root, "--root wants a directory that holds proc/ and sys/"));
 	close(fd);
 }
 
