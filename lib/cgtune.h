@@ -339,7 +339,8 @@ int cgtune_undo(void);
  * cgtune_read() - read the limits of a process: facts only, no state
  *
  * A missing file or controller is no limit. A file that cannot be read or
- * understood is reported as a warning, and the other levels count.
+ * understood is reported as a warning, and the other levels count. So is a
+ * hierarchy of cgroup v1 that does not have options.cgroup, though another has.
  *
  * Return: 0; -EINVAL, -E2BIG; -EMFILE, -ENFILE, -ENOMEM; -ESRCH: no such pid;
  * -ENOENT: no such cgroup or root; -ENODEV: the process was moved and its cgroup
