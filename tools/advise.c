@@ -124,7 +124,7 @@ static int find_subject(const struct arguments *arguments, struct advise_subject
 /* The limits as cgtune sees them for the subject, and what it would make of them. */
 static int read_plan(const struct advise_subject *subject, struct advise_facts *facts)
 {
-	const struct cgtune_options from = {
+	struct cgtune_options from = {
 		.size = sizeof(from), .pid = subject->member, .cgroup = subject->member ? NULL : subject->cpu_path, .flags = CGTUNE_NO_ENV,
 	};
 	int r;
@@ -132,6 +132,11 @@ static int read_plan(const struct advise_subject *subject, struct advise_facts *
 	facts->limits.size = sizeof(facts->limits);
 	facts->plan.size = sizeof(facts->plan);
 	r = cgtune_read(&from, &facts->limits);
+	if (r == -ESRCH && !subject->pid) {		/* the member has ended since, the cgroup has not */
+		from.pid = 0;
+		from.cgroup = subject->cpu_path;
+		r = cgtune_read(&from, &facts->limits);
+	}
 	return r < 0 ? r : cgtune_plan(&from, &facts->limits, &facts->plan);
 }
 
