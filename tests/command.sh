@@ -100,3 +100,8 @@ group_of() {
 	stat=/sys/fs/cgroup/cpu$path/cpu.stat
 	test -n "$path" || { path=$(sed -n 's/^0:://p' "/proc/$1/cgroup") stat=/sys/fs/cgroup$path/cpu.stat; }
 }
+
+# nobody COMMAND...: as that user.
+nobody() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}

@@ -62,10 +62,6 @@ gives "--cpus of all" 0 "$cgtune" run --cpus "$cpus" true
 is "is nothing to be warned of" "$(cat "$tmp/err")" ""
 run "$cgtune" run --cpus "$((cpus + 1))" true
 says "--cpus above all" "^cgtune: warning: --cpus $((cpus + 1)) limits nothing, as $cpus CPUs? may be used here\$"
-# nobody COMMAND...: as that user.
-nobody() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
-}
 if test ! -d /run/systemd/system && said=$(nobody "$cgtune" run true 2>&1) && test -z "$said"; then
 	fails "no right to a cgroup" 125 'it takes root, or a cgroup that is delegated to this user$' nobody "$cgtune" run --cpus 1 true
 else

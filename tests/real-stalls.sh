@@ -264,10 +264,6 @@ echo "# readers"
 chmod 700 "$bpffs"
 gives "readers, where root alone comes to the pins" 0 "$cgtune" probe start --bpffs "$bpffs" --readers all
 says "are told of it" "^cgtune: warning: $bpffs is closed to --readers"
-# nobody COMMAND...: as that user.
-nobody() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
-}
 nobody "$cgtune" probe status --bpffs "$bpffs" >"$tmp/out" 2>&1
 if grep -q 'map: Permission denied' "$tmp/out"; then
 	run nobody "$cgtune" stalls --bpffs "$bpffs"
